@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract between the data path and user space: the maps, by name, and
+ * every struct in them. Valid C11 and C++20.
+ *
+ * All state of a balancer is in these maps, pinned by name in one folder of
+ * bpffs. User space changes lb_meta, lb_services, lb_backends and lb_arena
+ * through mmap(2), by aligned stores of at most eight bytes: a packet sees a
+ * word's old value or its new one, never half of each, and a writer that dies
+ * between two stores leaves something that the next one can finish.
+ *
+ * Byte order: addresses and ports named "wire" hold their bytes as they are
+ * in a packet. Everything else is in the host's order.
+ */
+#ifndef XDP_LB_ABI_H
+#define XDP_LB_ABI_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define LB_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
+#else
+#define LB_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+#endif
+
+/* Any moved byte of a map, or any changed meaning of one, bumps this. */
+#define XDP_LB_ABI 1
+
+#define LB_SERVICES 4096u	 /* records; a service's number is its index */
+#define LB_BACKENDS 65536u	 /* records; a handle is the index; 0: no backend */
+#define LB_REASONS 32u		 /* room for enum lb_reason */
+#define LB_ARENA_SIZE (16u << 20) /* bytes, by default; always a power of two */
+
+/* Families as the maps know them. */
+enum lb_family {
+	LB_NO_FAMILY = 0, /* not an IP packet, or too short to tell */
+	LB_IPV4 = 1,
+	LB_IPV6 = 2,
+	LB_FAMILIES = 3,
+};
+
+/*
+ * Why a packet left this way. Each way out counts exactly one of them, by
+ * family in lb_reason_cnt and, where a service is known, in lb_service_cnt.
+ * LB_FORWARDED alone is counted by backend, in lb_backend_cnt, and nowhere
+ * else: the sums are user space's, with lb_service.retired and lb_meta.retired
+ * for the backends and services that are gone.
+ */
+enum lb_reason {
+	LB_FORWARDED = 0,	/* sent to a backend */
+	/* XDP_PASS, the packet untouched: not for a service */
+	LB_NOT_IP = 1,		/* neither IPv4 nor IPv6 */
+	LB_NOT_TRANSPORT = 2,	/* IP, but neither TCP nor UDP */
+	LB_NOT_SERVICE = 3,	/* TCP or UDP, but no service has that address and port */
+	LB_LATER_FRAGMENT = 4,	/* a fragment without ports: whose it is can't be told */
+	LB_RUNT = 5,		/* cut short or inconsistent, and not for a VIP */
+	LB_GROUP_FRAME = 6,	/* for a service, but in a broadcast or multicast frame */
+	/* XDP_DROP: for a service, and can't be delivered */
+	LB_MALFORMED = 7,	/* cut short or inconsistent, and for a VIP */
+	LB_FRAGMENT = 8,	/* first fragment of a service's packet */
+	LB_TTL_EXPIRED = 9,	/* TTL or hop limit would reach zero */
+	LB_NO_BACKEND = 10,	/* the slot has no backend */
+	LB_NO_NEIGHBOUR = 11,	/* the backend's link address isn't known */
+	LB_NO_ROUTE = 12,	/* the kernel has no route to the backend */
+	LB_OFF_LINK = 13,	/* the route to the backend leads through a gateway */
+	LB_FORWARDING_OFF = 14, /* forwarding is off on the packet's interface */
+	/* XDP_PASS: a number in a map leads outside of another; a defect */
+	LB_INTERNAL = 15,
+	LB_REASON_COUNT = 16,
+};
+
+enum lb_forward {
+	LB_FORWARD_L2 = 1, /* direct server return: rewrite MACs, keep the packet */
+};
+
+enum lb_balance {
+	LB_BALANCE_SLACK = 0, /* shares capped at 5 % over fair */
+	LB_BALANCE_EXACT = 1, /* shares exact to a slot */
+	LB_BALANCE_OFF = 2,   /* no caps */
+};
+
+/* Bytes are those of the frame up to the end of its IP packet, without padding. */
+struct lb_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+LB_ASSERT_SIZE(struct lb_counter, 16);
+
+/* lb_meta: ARRAY[1]. All zero until user space adopts freshly made maps. */
+struct lb_meta {
+	__u32 abi;	   /* XDP_LB_ABI, or 0: not adopted yet */
+	__u32 index_stale; /* 1: the index must be built anew from the records */
+	__u64 generation;  /* counts completed changes */
+	__u8 cluster_key[16];
+	struct lb_counter retired[LB_FAMILIES]; /* forwarded for removed services */
+	__u64 reserved[6];
+};
+LB_ASSERT_SIZE(struct lb_meta, 128);
+
+/*
+ * lb_arena: ARRAY[1], whose value is the whole arena. It starts with struct
+ * lb_arena_head; behind it are the index and the services' tables, each at a
+ * multiple of 64 bytes. What is in use follows from the references to it:
+ * lb_arena_head.index and each lb_service.table.
+ */
+#define LB_LINE 64u
+
+/* One word, so that a new index replaces the old one between two packets. */
+struct lb_index_ref {
+	__u32 line;	   /* where the index starts, in lines of 64 bytes; 0: none */
+	__u8 bucket_bits;  /* log2 of the number of displacements */
+	__u8 entry_bits;   /* log2 of the number of entries */
+	__u8 any_port;	   /* 1: some service has port 0 */
+	__u8 seed;
+} __attribute__((aligned(8)));
+LB_ASSERT_SIZE(struct lb_index_ref, 8);
+
+struct lb_arena_head {
+	struct lb_index_ref index;
+	__u64 reserved[7];
+};
+LB_ASSERT_SIZE(struct lb_arena_head, LB_LINE);
+
+/*
+ * The index is a perfect hash from (address, port, protocol) to a service, by
+ * hash and displace (Belazzougui, Botelho, Dietzfelbinger, ESA 2009): first
+ * 2^bucket_bits displacements of 16 bits, then, at the next line, 2^entry_bits
+ * entries. A key's entry is number
+ *	((h >> 32) + displacement[h mod 2^bucket_bits]) mod 2^entry_bits
+ * with h = lb_index_hash(key). Every VIP has one more entry, with port and
+ * protocol 0 and LB_VIP_ENTRY as its service.
+ */
+struct lb_index_entry {
+	__u64 addr[2];	/* wire bytes; IPv4 as ::ffff:a.b.c.d */
+	__u32 tag;	/* lb_index_tag(); 0: empty */
+	__u32 service;
+	__u64 reserved;
+};
+LB_ASSERT_SIZE(struct lb_index_entry, 32);
+#define LB_VIP_ENTRY 0xffffffffu
+
+/* The low half of ::ffff:a.b.c.d; wire_addr as loaded from a packet. */
+static inline __u64 lb_mapped_low(__u32 wire_addr)
+{
+	return (__u64)wire_addr << 32 | 0xffff0000u;
+}
+
+static inline __u32 lb_index_tag(__u16 wire_port, __u8 proto, __u8 family)
+{
+	return wire_port | (__u32)proto << 16 | (__u32)family << 24;
+}
+
+/* Multipliers: the golden ratio's fraction (Knuth) and SplitMix64's finalizer. */
+static inline __u64 lb_index_hash(__u64 addr0, __u64 addr1, __u32 tag, __u8 seed)
+{
+	__u64 h = (addr0 ^ seed) * 0x9e3779b97f4a7c15ull;
+
+	h = (h ^ h >> 29 ^ addr1 ^ tag) * 0xbf58476d1ce4e5b9ull;
+	h = (h ^ h >> 32) * 0x94d049bb133111ebull;
+	return h ^ h >> 29;
+}
+
+/* Where a service's table is: one word, so that a new table replaces the old. */
+struct lb_table_ref {
+	__u32 line;  /* start in lb_arena, in lines of 64 bytes; 0: no table */
+	__u8 k;	     /* log2 of the number of slots: 8 to 20 */
+	__u8 flags;  /* none yet */
+	__u16 reserved;
+} __attribute__((aligned(8)));
+LB_ASSERT_SIZE(struct lb_table_ref, 8);
+
+/* A slot of a table: {handle of the current backend, and of the previous one}. */
+struct lb_slot {
+	__u16 current;
+	__u16 previous;
+} __attribute__((aligned(4)));
+LB_ASSERT_SIZE(struct lb_slot, 4);
+
+enum lb_service_state {
+	LB_SERVICE_FREE = 0,
+	LB_SERVICE_LIVE = 1,
+	LB_SERVICE_REMOVED = 2, /* no longer in the index; its backends go next */
+};
+
+/* What user space decides of a service: one word. */
+struct lb_service_conf {
+	__u8 state;	   /* enum lb_service_state */
+	__u8 forward;	   /* enum lb_forward, for backends that don't say */
+	__u8 balance;	   /* enum lb_balance */
+	__u8 table_stale;  /* 1: the table must be built anew from the backends */
+	__u16 wire_port;   /* 0: any */
+	__u8 proto;	   /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 family;	   /* enum lb_family of the VIP */
+} __attribute__((aligned(8)));
+LB_ASSERT_SIZE(struct lb_service_conf, 8);
+
+/* lb_services: ARRAY[LB_SERVICES]. The first line is what packets read. */
+struct lb_service {
+	struct lb_table_ref table;
+	__u64 key[7];		/* k0..k6 of the flow hash */
+	struct lb_service_conf conf;
+	__u8 addr[16];		/* the VIP, wire bytes; IPv4 as ::ffff:a.b.c.d */
+	__u64 table_seed;
+	struct lb_counter retired; /* forwarded to removed backends */
+	__u64 reserved[2];
+};
+LB_ASSERT_SIZE(struct lb_service, 128);
+
+/* A next hop: the interface, and the first 12 bytes of an Ethernet header. */
+struct lb_hop {
+	__u32 ifindex; /* 0: none */
+	__u8 dst[6];
+	__u8 src[6];
+};
+LB_ASSERT_SIZE(struct lb_hop, 16);
+
+enum lb_backend_state {
+	LB_BACKEND_FREE = 0,
+	LB_BACKEND_UP = 1,
+	LB_BACKEND_DRAIN = 2,	/* gets no slots; its weight is kept */
+	LB_BACKEND_REMOVED = 3, /* on its way to LB_BACKEND_FREE */
+};
+
+/* What user space decides of a backend: one word. */
+struct lb_backend_conf {
+	__u16 service;
+	__u16 weight;	 /* 1 to 65535 */
+	__u16 wire_port; /* 0: the service's */
+	__u8 state;	 /* enum lb_backend_state */
+	__u8 family;	 /* enum lb_family */
+} __attribute__((aligned(8)));
+LB_ASSERT_SIZE(struct lb_backend_conf, 8);
+
+/* What packets read of a backend: one word. */
+struct lb_backend_head {
+	__u32 generation;  /* new with every change: older next-hop entries are void */
+	__u8 forward;	   /* enum lb_forward */
+	__u8 static_hop;   /* 0: ask the kernel; 1, 2: lb_backend.hop[static_hop - 1] */
+	__u16 reserved;
+} __attribute__((aligned(8)));
+LB_ASSERT_SIZE(struct lb_backend_head, 8);
+
+/* lb_backends: ARRAY[LB_BACKENDS]; a record is one backend of one service. */
+struct lb_backend {
+	struct lb_backend_head head;
+	struct lb_backend_conf conf;
+	__u8 addr[16]; /* wire bytes; IPv4 as ::ffff:a.b.c.d */
+	struct lb_hop hop[2]; /* static next hops; the unused one is written */
+};
+LB_ASSERT_SIZE(struct lb_backend, 64);
+
+/* lb_next_hops: PERCPU_ARRAY[LB_BACKENDS]: what the kernel's routes and
+ * neighbours last said. Only the data path writes it. */
+struct lb_next_hop {
+	__u64 stamp;	  /* jiffies of the answer */
+	__u32 generation; /* lb_backend_head.generation it was made for; 0: none */
+	struct lb_hop hop;
+	__u16 mtu;	  /* of the route; 0: not known */
+	__u8 reason;	  /* 0: usable; else the enum lb_reason why not */
+	__u8 reserved;
+};
+LB_ASSERT_SIZE(struct lb_next_hop, 32);
+
+/* lb_reason_cnt: PERCPU_ARRAY[LB_FAMILIES]; lb_service_cnt:
+ * PERCPU_ARRAY[LB_SERVICES]. lb_backend_cnt: PERCPU_ARRAY[LB_BACKENDS] of
+ * struct lb_counter. */
+struct lb_reason_counters {
+	struct lb_counter reason[LB_REASONS];
+};
+LB_ASSERT_SIZE(struct lb_reason_counters, 512);
+
+/* Read-only data of the object: the only thing in .rodata. */
+struct lb_constants {
+	__u32 abi;
+	__u32 arena_size; /* bytes: the value size of lb_arena */
+};
+LB_ASSERT_SIZE(struct lb_constants, 8);
+
+#endif

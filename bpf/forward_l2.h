@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Forwarding mode l2, direct server return: the frame goes to the backend's
+ * link address and the packet stays as it is, but for one hop less to live
+ * (RFC 1812 5.3.1, RFC 8200 3). VLAN tags are kept. The backend has the VIP on
+ * a loopback interface and answers the client itself.
+ */
+#ifndef XDP_LB_FORWARD_L2_H
+#define XDP_LB_FORWARD_L2_H
+
+#include "checksum.h"
+#include "next_hop.h"
+#include "stats.h"
+
+/* One hop less; false if that was the last. */
+static __always_inline bool hop_down(void *l3, __u8 family)
+{
+	if (family == LB_IPV4) {
+		struct iphdr *ip = l3;
+		__u16 *word = (__u16 *)&ip->ttl; /* TTL and protocol share a word */
+		__u16 old = *word;
+
+		if (unlikely(ip->ttl <= 1))
+			return false;
+		ip->ttl--;
+		ip->check = checksum_replace(ip->check, old, *word);
+	} else {
+		struct ipv6hdr *ip = l3;
+
+		if (unlikely(ip->hop_limit <= 1))
+			return false;
+		ip->hop_limit--;
+	}
+	return true;
+}
+
+/* In two stores instead of twelve. */
+static __always_inline void write_macs(void *data, const struct lb_hop *hop)
+{
+	*(__u64 *)data = *(const __u64 *)hop->dst;
+	*(__u32 *)(data + 8) = *(const __u32 *)(hop->src + 2);
+}
+
+static __always_inline int forward_l2(struct xdp_md *ctx, const struct packet *pkt, __u32 service,
+				      __u32 handle)
+{
+	struct lb_next_hop *next = next_hop(ctx, handle);
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	void *l3 = data + (pkt->l3 & 31); /* the verifier forgot that it is at most 22 */
+
+	if (unlikely(!next || data + sizeof(struct ethhdr) > end || l3 + sizeof(struct iphdr) > end))
+		return leave_service(pkt, service, LB_INTERNAL, XDP_PASS);
+	if (unlikely(next->reason))
+		return leave_service(pkt, service, next->reason, XDP_DROP);
+	if (unlikely(!hop_down(l3, pkt->family)))
+		return leave_service(pkt, service, LB_TTL_EXPIRED, XDP_DROP);
+	write_macs(data, &next->hop);
+	if (likely(next->hop.ifindex == ctx->ingress_ifindex))
+		return leave_forwarded(pkt, handle, XDP_TX);
+	return leave_forwarded(pkt, handle, bpf_redirect(next->hop.ifindex, 0));
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every map of the component. Shapes and meanings are in abi.h. All are pinned
+ * by name and are the only state: the object itself keeps none.
+ */
+#ifndef XDP_LB_MAPS_H
+#define XDP_LB_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+
+/* Written by user space; read by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_meta);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_meta SEC(".maps");
+
+/* Index and tables. Written by user space; read for each packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, LB_ARENA_SIZE);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_arena SEC(".maps");
+
+/* Written by user space; its first line is read for each packet of a service. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LB_SERVICES);
+	__type(key, __u32);
+	__type(value, struct lb_service);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_services SEC(".maps");
+
+/* Written by user space; its head is read for each packet of a service. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LB_BACKENDS);
+	__type(key, __u32);
+	__type(value, struct lb_backend);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_backends SEC(".maps");
+
+/* Written and read by the data path. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_BACKENDS);
+	__type(key, __u32);
+	__type(value, struct lb_next_hop);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_next_hops SEC(".maps");
+
+/* Written by the data path; read by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_FAMILIES);
+	__type(key, __u32);
+	__type(value, struct lb_reason_counters);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_reason_cnt SEC(".maps");
+
+/* Written by the data path; read by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_SERVICES);
+	__type(key, __u32);
+	__type(value, struct lb_reason_counters);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_service_cnt SEC(".maps");
+
+/* Written by the data path; read by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_BACKENDS);
+	__type(key, __u32);
+	__type(value, struct lb_counter);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_backend_cnt SEC(".maps");
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The next hop of a backend: a per-CPU copy of what the kernel's routes and
+ * neighbours say, asked anew when it is older than LB_NEXT_HOP_JIFFIES or the
+ * backend has changed. So the kernel stays the truth, without a daemon, and
+ * without bpf_fib_lookup() for each packet.
+ */
+#ifndef XDP_LB_NEXT_HOP_H
+#define XDP_LB_NEXT_HOP_H
+
+#include "maps.h"
+#include "parse.h"
+
+/* A second where HZ is 100, a tenth of one where it is 1000: no need to know. */
+#define LB_NEXT_HOP_JIFFIES 100
+
+/* How soon to ask again when there was no usable answer. */
+#define LB_NO_HOP_JIFFIES 10
+
+#define LB_AF_INET 2
+#define LB_AF_INET6 10
+
+static __always_inline enum lb_reason fib_reason(long result)
+{
+	switch (result) {
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		return LB_NO_NEIGHBOUR;
+	case BPF_FIB_LKUP_RET_FWD_DISABLED:
+		return LB_FORWARDING_OFF;
+	default:
+		return LB_NO_ROUTE;
+	}
+}
+
+/* Asks the kernel; a gateway in between is no good to a frame that must keep
+ * the VIP as its destination, since it would send the packet back here. */
+static __always_inline enum lb_reason fib_ask(struct xdp_md *ctx, const struct lb_backend *backend,
+					      struct lb_next_hop *next)
+{
+	const __u32 *addr = (const void *)backend->addr;
+	struct bpf_fib_lookup fib = { .ifindex = ctx->ingress_ifindex };
+	bool v4 = backend->conf.family == LB_IPV4;
+	bool direct;
+	long result;
+
+	if (v4) {
+		fib.family = LB_AF_INET;
+		fib.ipv4_dst = addr[3];
+	} else {
+		fib.family = LB_AF_INET6;
+		__builtin_memcpy(fib.ipv6_dst, addr, sizeof(fib.ipv6_dst));
+	}
+	result = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	direct = v4 ? fib.ipv4_dst == addr[3]
+		    : fib.ipv6_dst[0] == addr[0] && fib.ipv6_dst[1] == addr[1] &&
+			      fib.ipv6_dst[2] == addr[2] && fib.ipv6_dst[3] == addr[3];
+	if (result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH) {
+		if (!direct)
+			return LB_OFF_LINK;
+	}
+	if (result != BPF_FIB_LKUP_RET_SUCCESS)
+		return fib_reason(result);
+	next->hop.ifindex = fib.ifindex;
+	__builtin_memcpy(next->hop.dst, fib.dmac, sizeof(next->hop.dst));
+	__builtin_memcpy(next->hop.src, fib.smac, sizeof(next->hop.src));
+	next->mtu = fib.mtu_result;
+	return 0;
+}
+
+static __noinline int next_hop_refresh(struct xdp_md *ctx, struct lb_backend *backend,
+				       struct lb_next_hop *next)
+{
+	struct lb_backend_head head;
+
+	*(__u64 *)&head = *(volatile __u64 *)&backend->head;
+	next->mtu = 0;
+	if (head.static_hop) {
+		next->hop = backend->hop[(head.static_hop - 1) & 1];
+		next->reason = 0;
+	} else {
+		next->reason = fib_ask(ctx, backend, next);
+	}
+	next->generation = head.generation;
+	next->stamp = bpf_jiffies64();
+	return 0;
+}
+
+/* The backend's next hop on this CPU, or NULL where a number leads outside. */
+static __always_inline struct lb_next_hop *next_hop(struct xdp_md *ctx, __u32 handle)
+{
+	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
+	struct lb_next_hop *next = bpf_map_lookup_elem(&lb_next_hops, &handle);
+	__u64 age;
+
+	if (unlikely(!backend || !next))
+		return NULL;
+	age = bpf_jiffies64() - next->stamp;
+	if (unlikely(next->generation != backend->head.generation || age > LB_NEXT_HOP_JIFFIES ||
+		     (next->reason && age > LB_NO_HOP_JIFFIES)))
+		next_hop_refresh(ctx, backend, next);
+	return next;
+}
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Bytes -> struct packet. Nothing here calls the kernel or touches a map.
+ *
+ * parse_usual() takes what nearly all traffic is: at most two VLAN tags, IPv4
+ * without options or IPv6 without extension headers, TCP or UDP, whole and
+ * unfragmented. parse_unusual() takes everything, at its leisure.
+ */
+#ifndef XDP_LB_PARSE_H
+#define XDP_LB_PARSE_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_endian.h>
+
+#include "abi.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+struct packet {
+	__u64 src[2];	/* wire bytes; IPv4 as ::ffff:a.b.c.d */
+	__u64 dst[2];	/* likewise */
+	__u32 ports;	/* wire bytes: source port, then destination port */
+	__u32 bytes;	/* of the frame, up to the end of the IP packet */
+	__u16 l3;	/* offset of the IP header: 14, 18 or 22 */
+	__u8 proto;	/* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 family;	/* enum lb_family */
+};
+
+enum parsed {
+	PARSED,		   /* all of struct packet is set */
+	PARSED_FRAGMENT,   /* likewise, of a first fragment */
+	/* addresses and family are set, ports and proto are not: */
+	PARSED_LATER_FRAGMENT,
+	PARSED_OTHER,	   /* neither TCP nor UDP */
+	PARSED_MALFORMED,  /* family is LB_NO_FAMILY where addresses aren't there */
+	PARSED_NOT_IP,	   /* only bytes is set */
+};
+
+static __always_inline __u16 packet_wire_dport(const struct packet *pkt)
+{
+	return pkt->ports >> 16;
+}
+
+static __always_inline bool is_vlan(__be16 ethertype)
+{
+	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
+}
+
+static __always_inline bool is_transport(__u8 proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
+
+/* The least that a TCP or UDP header takes (RFC 9293 3.1, RFC 768). */
+static __always_inline __u32 transport_header(__u8 proto)
+{
+	return proto == IPPROTO_TCP ? 20 : 8;
+}
+
+struct vlan_tag {
+	__be16 tci;
+	__be16 ethertype;
+};
+
+/*
+ * Steps over at most two VLAN tags. Returns the offset of what they carry and
+ * sets ethertype, or returns 0 if the frame ends within them.
+ */
+static __always_inline __u16 parse_link(void *data, void *end, __be16 *ethertype)
+{
+	struct ethhdr *eth = data;
+	struct vlan_tag *tag = data + sizeof(*eth);
+
+	if ((void *)tag > end)
+		return 0;
+	*ethertype = eth->h_proto;
+	if (likely(!is_vlan(*ethertype)))
+		return sizeof(*eth);
+	if ((void *)(tag + 1) > end)
+		return 0;
+	*ethertype = tag->ethertype;
+	if (!is_vlan(*ethertype))
+		return sizeof(*eth) + sizeof(*tag);
+	if ((void *)(tag + 2) > end)
+		return 0;
+	*ethertype = tag[1].ethertype;
+	return sizeof(*eth) + 2 * sizeof(*tag);
+}
+
+static __always_inline void packet_ipv4(struct packet *pkt, const struct iphdr *ip)
+{
+	pkt->family = LB_IPV4;
+	pkt->src[0] = 0;
+	pkt->src[1] = lb_mapped_low(ip->saddr);
+	pkt->dst[0] = 0;
+	pkt->dst[1] = lb_mapped_low(ip->daddr);
+}
+
+static __always_inline void packet_ipv6(struct packet *pkt, const struct ipv6hdr *ip)
+{
+	const __u64 *addr = (const void *)&ip->saddr;
+
+	pkt->family = LB_IPV6;
+	pkt->src[0] = addr[0];
+	pkt->src[1] = addr[1];
+	pkt->dst[0] = addr[2];
+	pkt->dst[1] = addr[3];
+}
+
+/* True if the packet is usual and pkt is set; else nothing is known of it. */
+static __always_inline bool parse_usual(void *data, void *end, struct packet *pkt)
+{
+	__be16 ethertype;
+	__u16 l3 = parse_link(data, end, &ethertype);
+	__u32 len;
+
+	if (unlikely(!l3))
+		return false;
+	pkt->l3 = l3;
+	if (likely(ethertype == bpf_htons(ETH_P_IP))) {
+		struct iphdr *ip = data + l3;
+
+		if (unlikely((void *)(ip + 1) + 8 > end))
+			return false;
+		/* version 4, five words; whole: neither MF nor an offset */
+		if (unlikely(*(__u8 *)ip != 0x45 || (ip->frag_off & bpf_htons(0x3fff))))
+			return false;
+		pkt->proto = ip->protocol;
+		len = bpf_ntohs(ip->tot_len);
+		if (unlikely(len < sizeof(*ip) + transport_header(pkt->proto)))
+			return false;
+		packet_ipv4(pkt, ip);
+		pkt->ports = *(__u32 *)(ip + 1);
+	} else if (likely(ethertype == bpf_htons(ETH_P_IPV6))) {
+		struct ipv6hdr *ip = data + l3;
+
+		if (unlikely((void *)(ip + 1) + 8 > end))
+			return false;
+		if (unlikely((*(__u8 *)ip & 0xf0) != 0x60))
+			return false;
+		pkt->proto = ip->nexthdr;
+		len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
+		if (unlikely(len < sizeof(*ip) + transport_header(pkt->proto)))
+			return false;
+		packet_ipv6(pkt, ip);
+		pkt->ports = *(__u32 *)(ip + 1);
+	} else {
+		return false;
+	}
+	pkt->bytes = l3 + len;
+	/* Beyond the linear part of a multi-buffer frame is for parse_unusual(). */
+	return is_transport(pkt->proto) && pkt->bytes <= (__u32)(end - data);
+}
+
+/* Extension headers that parse_ipv6 walks before it gives up. */
+#define LB_MAX_EXTENSIONS 8
+
+#define IPV6_FRAGMENT 44
+#define IPV6_ROUTING 43
+#define IPV6_HOP_BY_HOP 0
+#define IPV6_DESTINATION 60
+#define IPV6_AUTHENTICATION 51
+
+struct ipv6_extension {
+	__u8 nexthdr;
+	__u8 len;	/* in units of 8 bytes, the first not counted; AH: 4, less 2 */
+	__be16 word;	/* fragment header: offset and M; routing: type, segments left */
+};
+
+/* Ports at offset l4 of a packet that ends at offset pkt->bytes. */
+static __always_inline enum parsed parse_ports(void *data, void *end, struct packet *pkt,
+					       __u32 l4, bool fragment)
+{
+	/* A first fragment is ours to judge as soon as it has the ports. */
+	__u32 need = fragment ? 4 : transport_header(pkt->proto);
+	__u32 *ports = data + l4;
+
+	if (!is_transport(pkt->proto))
+		return PARSED_OTHER;
+	if (l4 + need > pkt->bytes || (void *)(ports + 1) > end)
+		return PARSED_MALFORMED;
+	pkt->ports = *ports;
+	return fragment ? PARSED_FRAGMENT : PARSED;
+}
+
+/* RFC 791. frame: bytes of the whole frame, behind its linear part too. */
+static __always_inline enum parsed parse_ipv4(void *data, void *end, __u32 frame,
+					      struct packet *pkt)
+{
+	struct iphdr *ip = data + pkt->l3;
+	__u32 header, len;
+	__u16 fragment;
+
+	if ((void *)(ip + 1) > end)
+		return PARSED_MALFORMED;
+	packet_ipv4(pkt, ip);
+	header = (*(__u8 *)ip & 0xf) * 4;
+	len = bpf_ntohs(ip->tot_len);
+	if (*(__u8 *)ip >> 4 != 4 || header < sizeof(*ip) || len < header || pkt->l3 + len > frame)
+		return PARSED_MALFORMED;
+	pkt->bytes = pkt->l3 + len;
+	pkt->proto = ip->protocol;
+	fragment = bpf_ntohs(ip->frag_off) & 0x3fff;
+	if (fragment & 0x1fff)
+		return PARSED_LATER_FRAGMENT;
+	return parse_ports(data, end, pkt, pkt->l3 + header, fragment);
+}
+
+/* RFC 8200. A routing header with segments left isn't at its end: not ours. */
+static __always_inline enum parsed parse_ipv6(void *data, void *end, __u32 frame,
+					      struct packet *pkt)
+{
+	struct ipv6hdr *ip = data + pkt->l3;
+	__u32 at = pkt->l3 + sizeof(*ip);
+	bool fragment = false;
+	__u32 len;
+	int i;
+
+	if ((void *)(ip + 1) > end)
+		return PARSED_MALFORMED;
+	packet_ipv6(pkt, ip);
+	len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
+	if (*(__u8 *)ip >> 4 != 6 || pkt->l3 + len > frame)
+		return PARSED_MALFORMED;
+	pkt->bytes = pkt->l3 + len;
+	pkt->proto = ip->nexthdr;
+
+#pragma unroll
+	for (i = 0; i < LB_MAX_EXTENSIONS; i++) {
+		struct ipv6_extension *ext = data + at;
+
+		if (pkt->proto != IPV6_HOP_BY_HOP && pkt->proto != IPV6_ROUTING &&
+		    pkt->proto != IPV6_DESTINATION && pkt->proto != IPV6_FRAGMENT &&
+		    pkt->proto != IPV6_AUTHENTICATION)
+			return parse_ports(data, end, pkt, at, fragment);
+		if ((void *)(ext + 1) > end || at + 8 > pkt->bytes)
+			return PARSED_MALFORMED;
+		if (pkt->proto == IPV6_FRAGMENT) {
+			/* offset and M both zero: a whole packet (RFC 6946) */
+			if (ext->word & bpf_htons(0xfff8))
+				return PARSED_LATER_FRAGMENT;
+			fragment |= (ext->word & bpf_htons(1)) != 0;
+			at += 8;
+		} else if (pkt->proto == IPV6_AUTHENTICATION) {
+			at += (ext->len + 2) * 4;
+		} else {
+			if (pkt->proto == IPV6_ROUTING && (ext->word & bpf_htons(0xff)))
+				return PARSED_OTHER;
+			at += (ext->len + 1) * 8;
+		}
+		pkt->proto = ext->nexthdr;
+	}
+	return PARSED_OTHER;
+}
+
+static __always_inline enum parsed parse_unusual(void *data, void *end, __u32 frame,
+						 struct packet *pkt)
+{
+	__be16 ethertype = 0;
+
+	pkt->family = LB_NO_FAMILY;
+	pkt->bytes = frame;
+	pkt->l3 = parse_link(data, end, &ethertype);
+	if (!pkt->l3)
+		return PARSED_MALFORMED;
+	if (ethertype == bpf_htons(ETH_P_IP))
+		return parse_ipv4(data, end, frame, pkt);
+	if (ethertype == bpf_htons(ETH_P_IPV6))
+		return parse_ipv6(data, end, frame, pkt);
+	return PARSED_NOT_IP;
+}
+
+#endif
