@@ -26,9 +26,9 @@
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
 #define XDP_LB_ABI 1
 
-#define LB_SERVICES 4096u	 /* records; a service's number is its index */
-#define LB_BACKENDS 65536u	 /* records; a handle is the index; 0: no backend */
-#define LB_REASONS 32u		 /* room for enum lb_reason */
+#define LB_SERVICES 4096u	  /* records; a service's number is its index */
+#define LB_BACKENDS 65536u	  /* records; a handle is the index; 0: no backend */
+#define LB_REASONS 32u		  /* room for enum lb_reason */
 #define LB_ARENA_SIZE (16u << 20) /* bytes, by default; always a power of two */
 
 /* Families as the maps know them. */
@@ -47,14 +47,14 @@ enum lb_family {
  * for the backends and services that are gone.
  */
 enum lb_reason {
-	LB_FORWARDED = 0,	/* sent to a backend */
+	LB_FORWARDED = 0, /* sent to a backend */
 	/* XDP_PASS, the packet untouched: not for a service */
-	LB_NOT_IP = 1,		/* neither IPv4 nor IPv6 */
-	LB_NOT_TRANSPORT = 2,	/* IP, but neither TCP nor UDP */
-	LB_NOT_SERVICE = 3,	/* TCP or UDP, but no service has that address and port */
-	LB_LATER_FRAGMENT = 4,	/* a fragment without ports: whose it is can't be told */
-	LB_RUNT = 5,		/* cut short or inconsistent, and not for a VIP */
-	LB_GROUP_FRAME = 6,	/* for a service, but in a broadcast or multicast frame */
+	LB_NOT_IP = 1,	       /* neither IPv4 nor IPv6 */
+	LB_NOT_TRANSPORT = 2,  /* IP, but neither TCP nor UDP */
+	LB_NOT_SERVICE = 3,    /* TCP or UDP, but no service has that address and port */
+	LB_LATER_FRAGMENT = 4, /* a fragment without ports: whose it is can't be told */
+	LB_RUNT = 5,	       /* cut short or inconsistent, and not for a VIP */
+	LB_GROUP_FRAME = 6,    /* for a service, but in a broadcast or multicast frame */
 	/* XDP_DROP: for a service, and can't be delivered */
 	LB_MALFORMED = 7,	/* cut short or inconsistent, and for a VIP */
 	LB_FRAGMENT = 8,	/* first fragment of a service's packet */
@@ -64,9 +64,10 @@ enum lb_reason {
 	LB_NO_ROUTE = 12,	/* the kernel has no route to the backend */
 	LB_OFF_LINK = 13,	/* the route to the backend leads through a gateway */
 	LB_FORWARDING_OFF = 14, /* forwarding is off on the packet's interface */
+	LB_VLAN_MISMATCH = 15,	/* the packet has more or fewer VLAN tags than its way out */
 	/* XDP_PASS: a number in a map leads outside of another; a defect */
-	LB_INTERNAL = 15,
-	LB_REASON_COUNT = 16,
+	LB_INTERNAL = 16,
+	LB_REASON_COUNT = 17,
 };
 
 enum lb_forward {
@@ -107,10 +108,10 @@ LB_ASSERT_SIZE(struct lb_meta, 128);
 
 /* One word, so that a new index replaces the old one between two packets. */
 struct lb_index_ref {
-	__u32 line;	   /* where the index starts, in lines of 64 bytes; 0: none */
-	__u8 bucket_bits;  /* log2 of the number of displacements */
-	__u8 entry_bits;   /* log2 of the number of entries */
-	__u8 any_port;	   /* 1: some service has port 0 */
+	__u32 line;	  /* where the index starts, in lines of 64 bytes; 0: none */
+	__u8 bucket_bits; /* log2 of the number of displacements */
+	__u8 entry_bits;  /* log2 of the number of entries */
+	__u8 any_port;	  /* 1: some service has port 0 */
 	__u8 seed;
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_index_ref, 8);
@@ -131,8 +132,8 @@ LB_ASSERT_SIZE(struct lb_arena_head, LB_LINE);
  * protocol 0 and LB_VIP_ENTRY as its service.
  */
 struct lb_index_entry {
-	__u64 addr[2];	/* wire bytes; IPv4 as ::ffff:a.b.c.d */
-	__u32 tag;	/* lb_index_tag(); 0: empty */
+	__u64 addr[2]; /* wire bytes; IPv4 as ::ffff:a.b.c.d */
+	__u32 tag;     /* lb_index_tag(); 0: empty */
 	__u32 service;
 	__u64 reserved;
 };
@@ -162,9 +163,9 @@ static inline __u64 lb_index_hash(__u64 addr0, __u64 addr1, __u32 tag, __u8 seed
 
 /* Where a service's table is: one word, so that a new table replaces the old. */
 struct lb_table_ref {
-	__u32 line;  /* start in lb_arena, in lines of 64 bytes; 0: no table */
-	__u8 k;	     /* log2 of the number of slots: 8 to 20 */
-	__u8 flags;  /* none yet */
+	__u32 line; /* start in lb_arena, in lines of 64 bytes; 0: no table */
+	__u8 k;	    /* log2 of the number of slots: 8 to 20 */
+	__u8 flags; /* none yet */
 	__u16 reserved;
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_table_ref, 8);
@@ -184,22 +185,22 @@ enum lb_service_state {
 
 /* What user space decides of a service: one word. */
 struct lb_service_conf {
-	__u8 state;	   /* enum lb_service_state */
-	__u8 forward;	   /* enum lb_forward, for backends that don't say */
-	__u8 balance;	   /* enum lb_balance */
-	__u8 table_stale;  /* 1: the table must be built anew from the backends */
-	__u16 wire_port;   /* 0: any */
-	__u8 proto;	   /* IPPROTO_TCP, IPPROTO_UDP */
-	__u8 family;	   /* enum lb_family of the VIP */
+	__u8 state;	  /* enum lb_service_state */
+	__u8 forward;	  /* enum lb_forward, for backends that don't say */
+	__u8 balance;	  /* enum lb_balance */
+	__u8 table_stale; /* 1: the table must be built anew from the backends */
+	__u16 wire_port;  /* 0: any */
+	__u8 proto;	  /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 family;	  /* enum lb_family of the VIP */
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_service_conf, 8);
 
 /* lb_services: ARRAY[LB_SERVICES]. The first line is what packets read. */
 struct lb_service {
 	struct lb_table_ref table;
-	__u64 key[7];		/* k0..k6 of the flow hash */
+	__u64 key[7]; /* k0..k6 of the flow hash */
 	struct lb_service_conf conf;
-	__u8 addr[16];		/* the VIP, wire bytes; IPv4 as ::ffff:a.b.c.d */
+	__u8 addr[16]; /* the VIP, wire bytes; IPv4 as ::ffff:a.b.c.d */
 	__u64 table_seed;
 	struct lb_counter retired; /* forwarded to removed backends */
 	__u64 reserved[2];
@@ -233,9 +234,9 @@ LB_ASSERT_SIZE(struct lb_backend_conf, 8);
 
 /* What packets read of a backend: one word. */
 struct lb_backend_head {
-	__u32 generation;  /* new with every change: older next-hop entries are void */
-	__u8 forward;	   /* enum lb_forward */
-	__u8 static_hop;   /* 0: ask the kernel; 1, 2: lb_backend.hop[static_hop - 1] */
+	__u32 generation; /* new with every change: older next-hop entries are void */
+	__u8 forward;	  /* enum lb_forward */
+	__u8 static_hop;  /* 0: ask the kernel; 1, 2: lb_backend.hop[static_hop - 1] */
 	__u16 reserved;
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_backend_head, 8);
@@ -244,7 +245,7 @@ LB_ASSERT_SIZE(struct lb_backend_head, 8);
 struct lb_backend {
 	struct lb_backend_head head;
 	struct lb_backend_conf conf;
-	__u8 addr[16]; /* wire bytes; IPv4 as ::ffff:a.b.c.d */
+	__u8 addr[16];	      /* wire bytes; IPv4 as ::ffff:a.b.c.d */
 	struct lb_hop hop[2]; /* static next hops; the unused one is written */
 };
 LB_ASSERT_SIZE(struct lb_backend, 64);
@@ -252,14 +253,30 @@ LB_ASSERT_SIZE(struct lb_backend, 64);
 /* lb_next_hops: PERCPU_ARRAY[LB_BACKENDS]: what the kernel's routes and
  * neighbours last said. Only the data path writes it. */
 struct lb_next_hop {
-	__u64 stamp;	  /* jiffies of the answer */
+	__u32 stamp;	  /* jiffies of the answer, their low half */
 	__u32 generation; /* lb_backend_head.generation it was made for; 0: none */
 	struct lb_hop hop;
-	__u16 mtu;	  /* of the route; 0: not known */
-	__u8 reason;	  /* 0: usable; else the enum lb_reason why not */
-	__u8 reserved;
+	__u16 mtu;   /* of the route; 0: not known */
+	__u16 vlan;  /* how frames leave: LB_VLAN_... */
+	__u8 reason; /* 0: usable; else the enum lb_reason why not */
+	__u8 reserved[3];
 };
 LB_ASSERT_SIZE(struct lb_next_hop, 32);
+
+/* lb_next_hop.vlan: without a tag; as they came; or this bit and a VLAN's id. */
+#define LB_VLAN_NONE 0u
+#define LB_VLAN_KEEP 0xffffu
+#define LB_VLAN_TAGGED 0x8000u
+
+/* lb_vlans: HASH[LB_VLANS], by the ifindex of a VLAN device: the kernel's routes
+ * lead to it, but XDP sends through its parent. */
+#define LB_VLANS 4096u
+struct lb_vlan {
+	__u32 parent; /* ifindex */
+	__u16 id;
+	__u16 reserved;
+};
+LB_ASSERT_SIZE(struct lb_vlan, 8);
 
 /* lb_reason_cnt: PERCPU_ARRAY[LB_FAMILIES]; lb_service_cnt:
  * PERCPU_ARRAY[LB_SERVICES]. lb_backend_cnt: PERCPU_ARRAY[LB_BACKENDS] of

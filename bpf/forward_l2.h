@@ -2,8 +2,9 @@
 /*
  * Forwarding mode l2, direct server return: the frame goes to the backend's
  * link address and the packet stays as it is, but for one hop less to live
- * (RFC 1812 5.3.1, RFC 8200 3). VLAN tags are kept. The backend has the VIP on
- * a loopback interface and answers the client itself.
+ * (RFC 1812 5.3.1, RFC 8200 3). A VLAN tag stays, with the id of the VLAN that
+ * the way out has. The backend has the VIP on a loopback interface and answers
+ * the client itself.
  */
 #ifndef XDP_LB_FORWARD_L2_H
 #define XDP_LB_FORWARD_L2_H
@@ -34,6 +35,26 @@ static __always_inline bool hop_down(void *l3, __u8 family)
 	return true;
 }
 
+/*
+ * Does the frame have the tags that its way out wants? A VLAN's id is written
+ * over another; priority and drop eligibility stay. Adding or taking a tag
+ * would resize the packet.
+ */
+static __always_inline bool fit_vlan(void *data, void *end, const struct packet *pkt, __u16 vlan)
+{
+	struct vlan_tag *tag = data + sizeof(struct ethhdr);
+
+	if (vlan == LB_VLAN_KEEP)
+		return true;
+	if (likely(pkt->l3 == sizeof(struct ethhdr)))
+		return vlan == LB_VLAN_NONE;
+	if (!(vlan & LB_VLAN_TAGGED) || pkt->l3 != sizeof(struct ethhdr) + sizeof(*tag) ||
+	    (void *)(tag + 1) > end)
+		return false;
+	tag->tci = (tag->tci & bpf_htons(0xf000)) | bpf_htons(vlan & 0xfff);
+	return true;
+}
+
 /* In two stores instead of twelve. */
 static __always_inline void write_macs(void *data, const struct lb_hop *hop)
 {
@@ -49,12 +70,15 @@ static __always_inline int forward_l2(struct xdp_md *ctx, const struct packet *p
 	void *end = (void *)(long)ctx->data_end;
 	void *l3 = data + (pkt->l3 & 31); /* the verifier forgot that it is at most 22 */
 
-	if (unlikely(!next || data + sizeof(struct ethhdr) > end || l3 + sizeof(struct iphdr) > end))
+	if (unlikely(!next || data + sizeof(struct ethhdr) > end ||
+		     l3 + sizeof(struct iphdr) > end))
 		return leave_service(pkt, service, LB_INTERNAL, XDP_PASS);
 	if (unlikely(next->reason))
 		return leave_service(pkt, service, next->reason, XDP_DROP);
 	if (unlikely(!hop_down(l3, pkt->family)))
 		return leave_service(pkt, service, LB_TTL_EXPIRED, XDP_DROP);
+	if (unlikely(!fit_vlan(data, end, pkt, next->vlan)))
+		return leave_service(pkt, service, LB_VLAN_MISMATCH, XDP_DROP);
 	write_macs(data, &next->hop);
 	if (likely(next->hop.ifindex == ctx->ingress_ifindex))
 		return leave_forwarded(pkt, handle, XDP_TX);

@@ -51,6 +51,15 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_backends SEC(".maps");
 
+/* Written by user space; read when the kernel names a next hop. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_VLANS);
+	__type(key, __u32);
+	__type(value, struct lb_vlan);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_vlans SEC(".maps");
+
 /* Written and read by the data path. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -40,6 +40,7 @@ static __always_inline enum lb_reason fib_ask(struct xdp_md *ctx, const struct l
 	const __u32 *addr = (const void *)backend->addr;
 	struct bpf_fib_lookup fib = { .ifindex = ctx->ingress_ifindex };
 	bool v4 = backend->conf.family == LB_IPV4;
+	struct lb_vlan *vlan;
 	bool direct;
 	long result;
 
@@ -53,14 +54,16 @@ static __always_inline enum lb_reason fib_ask(struct xdp_md *ctx, const struct l
 	result = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	direct = v4 ? fib.ipv4_dst == addr[3]
 		    : fib.ipv6_dst[0] == addr[0] && fib.ipv6_dst[1] == addr[1] &&
-			      fib.ipv6_dst[2] == addr[2] && fib.ipv6_dst[3] == addr[3];
+				 fib.ipv6_dst[2] == addr[2] && fib.ipv6_dst[3] == addr[3];
 	if (result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH) {
 		if (!direct)
 			return LB_OFF_LINK;
 	}
 	if (result != BPF_FIB_LKUP_RET_SUCCESS)
 		return fib_reason(result);
-	next->hop.ifindex = fib.ifindex;
+	vlan = bpf_map_lookup_elem(&lb_vlans, &fib.ifindex);
+	next->hop.ifindex = vlan ? vlan->parent : fib.ifindex;
+	next->vlan = vlan ? vlan->id | LB_VLAN_TAGGED : LB_VLAN_NONE;
 	__builtin_memcpy(next->hop.dst, fib.dmac, sizeof(next->hop.dst));
 	__builtin_memcpy(next->hop.src, fib.smac, sizeof(next->hop.src));
 	next->mtu = fib.mtu_result;
@@ -76,6 +79,7 @@ static __noinline int next_hop_refresh(struct xdp_md *ctx, struct lb_backend *ba
 	next->mtu = 0;
 	if (head.static_hop) {
 		next->hop = backend->hop[(head.static_hop - 1) & 1];
+		next->vlan = LB_VLAN_KEEP;
 		next->reason = 0;
 	} else {
 		next->reason = fib_ask(ctx, backend, next);
@@ -90,11 +94,11 @@ static __always_inline struct lb_next_hop *next_hop(struct xdp_md *ctx, __u32 ha
 {
 	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
 	struct lb_next_hop *next = bpf_map_lookup_elem(&lb_next_hops, &handle);
-	__u64 age;
+	__u32 age;
 
 	if (unlikely(!backend || !next))
 		return NULL;
-	age = bpf_jiffies64() - next->stamp;
+	age = (__u32)bpf_jiffies64() - next->stamp;
 	if (unlikely(next->generation != backend->head.generation || age > LB_NEXT_HOP_JIFFIES ||
 		     (next->reason && age > LB_NO_HOP_JIFFIES)))
 		next_hop_refresh(ctx, backend, next);

@@ -24,23 +24,23 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 struct packet {
-	__u64 src[2];	/* wire bytes; IPv4 as ::ffff:a.b.c.d */
-	__u64 dst[2];	/* likewise */
-	__u32 ports;	/* wire bytes: source port, then destination port */
-	__u32 bytes;	/* of the frame, up to the end of the IP packet */
-	__u16 l3;	/* offset of the IP header: 14, 18 or 22 */
-	__u8 proto;	/* IPPROTO_TCP, IPPROTO_UDP */
-	__u8 family;	/* enum lb_family */
+	__u64 src[2]; /* wire bytes; IPv4 as ::ffff:a.b.c.d */
+	__u64 dst[2]; /* likewise */
+	__u32 ports;  /* wire bytes: source port, then destination port */
+	__u32 bytes;  /* of the frame, up to the end of the IP packet */
+	__u16 l3;     /* offset of the IP header: 14, 18 or 22 */
+	__u8 proto;   /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 family;  /* enum lb_family */
 };
 
 enum parsed {
-	PARSED,		   /* all of struct packet is set */
-	PARSED_FRAGMENT,   /* likewise, of a first fragment */
+	PARSED,		 /* all of struct packet is set */
+	PARSED_FRAGMENT, /* likewise, of a first fragment */
 	/* addresses and family are set, ports and proto are not: */
 	PARSED_LATER_FRAGMENT,
-	PARSED_OTHER,	   /* neither TCP nor UDP */
-	PARSED_MALFORMED,  /* family is LB_NO_FAMILY where addresses aren't there */
-	PARSED_NOT_IP,	   /* only bytes is set */
+	PARSED_OTHER,	  /* neither TCP nor UDP */
+	PARSED_MALFORMED, /* family is LB_NO_FAMILY where addresses aren't there */
+	PARSED_NOT_IP,	  /* only bytes is set */
 };
 
 static __always_inline __u16 packet_wire_dport(const struct packet *pkt)
@@ -170,13 +170,13 @@ static __always_inline bool parse_usual(void *data, void *end, struct packet *pk
 
 struct ipv6_extension {
 	__u8 nexthdr;
-	__u8 len;	/* in units of 8 bytes, the first not counted; AH: 4, less 2 */
-	__be16 word;	/* fragment header: offset and M; routing: type, segments left */
+	__u8 len;    /* in units of 8 bytes, the first not counted; AH: 4, less 2 */
+	__be16 word; /* fragment header: offset and M; routing: type, segments left */
 };
 
 /* Ports at offset l4 of a packet that ends at offset pkt->bytes. */
-static __always_inline enum parsed parse_ports(void *data, void *end, struct packet *pkt,
-					       __u32 l4, bool fragment)
+static __always_inline enum parsed parse_ports(void *data, void *end, struct packet *pkt, __u32 l4,
+					       bool fragment)
 {
 	/* A first fragment is ours to judge as soon as it has the ports. */
 	__u32 need = fragment ? 4 : transport_header(pkt->proto);

@@ -28,8 +28,8 @@ static __always_inline int leave(const struct packet *pkt, enum lb_reason reason
 }
 
 /* Leaves with action because of reason: the packet is for this service. */
-static __noinline int leave_service(const struct packet *pkt, __u32 service,
-				    enum lb_reason reason, int action)
+static __noinline int leave_service(const struct packet *pkt, __u32 service, enum lb_reason reason,
+				    int action)
 {
 	count_reason(&lb_service_cnt, service, reason, pkt->bytes);
 	return leave(pkt, reason, action);
