@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loader/cli.h"
+#include "loader/output.h"
+#include "plugin/component.h"
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+Command& with_options(Command& command) {
+  return command
+      .option("weight,w", "WEIGHT", "share relative to others, 1 to 65535; 0 drains: no new flows")
+      .option("next-hop", "MAC%IFNAME",
+              "where to send its packets, instead of asking the kernel; 'kernel' asks it again");
+}
+
+BackendChange read_change(const Command& command) {
+  BackendChange change;
+  if (const auto text = command.get("weight")) {
+    const auto weight = parse_number(*text, 0, max_weight);
+    if (!weight)
+      throw Error("weight '" + *text + "' is not a number from 0 to " + std::to_string(max_weight));
+    change.weight = static_cast<unsigned>(*weight);
+  }
+  if (const auto text = command.get("next-hop"))
+    change.hop = *text == "kernel" ? lb_hop{} : resolve(StaticHop::parse(*text));
+  return change;
+}
+
+// The neighbours of one backend after a change: kept, or no longer needed.
+Notes follow(const Pins& pins, const State& state, const ServiceId& id, const BackendId& backend) {
+  const auto now = state.find_backend(state.service(id), backend);
+  if (!now) return {};
+  return keep_neighbours(pins, {*now});
+}
+
+}  // namespace
+
+int run_backend_add(const Arguments& arguments) {
+  Command command("backend add", "Adds a backend to a service.", "VIP:PORT/PROTO ADDRESS[:PORT]");
+  with_options(command).epilogue("Example: xdp-lb backend add 192.0.2.10:80/tcp 10.0.0.1 -w 10");
+  if (!command.parse(arguments)) return 0;
+  const auto id = ServiceId::parse(command.parameters()[0]);
+  const auto backend = BackendId::parse(command.parameters()[1]);
+  const auto change = read_change(command);
+  const PinLock lock(command.pin_path(), Access::change);
+  const Pins pins(command.pin_path(), Access::change);
+  State state(pins);
+  state.add_backend(id, backend, change);
+  print_notes(follow(pins, state, id, backend));
+  return 0;
+}
+
+int run_backend_set(const Arguments& arguments) {
+  Command command("backend set", "Changes a backend of a service.",
+                  "VIP:PORT/PROTO ADDRESS[:PORT]");
+  with_options(command);
+  if (!command.parse(arguments)) return 0;
+  const auto id = ServiceId::parse(command.parameters()[0]);
+  const auto backend = BackendId::parse(command.parameters()[1]);
+  const auto change = read_change(command);
+  if (!change.weight && !change.hop)
+    throw Error("backend set: nothing to set", "give --weight or --next-hop");
+  const PinLock lock(command.pin_path(), Access::change);
+  const Pins pins(command.pin_path(), Access::change);
+  State state(pins);
+  state.set_backend(id, backend, change);
+  print_notes(follow(pins, state, id, backend));
+  return 0;
+}
+
+int run_backend_del(const Arguments& arguments) {
+  Command command("backend del", "Deletes a backend of a service; its flows move to others.",
+                  "VIP:PORT/PROTO ADDRESS[:PORT]");
+  if (!command.parse(arguments)) return 0;
+  const auto id = ServiceId::parse(command.parameters()[0]);
+  const auto backend = BackendId::parse(command.parameters()[1]);
+  const PinLock lock(command.pin_path(), Access::change);
+  const Pins pins(command.pin_path(), Access::change);
+  State state(pins);
+  const auto removed = state.find_backend(state.service(id), backend);
+  state.delete_backend(id, backend);
+  if (removed) release_neighbours({*removed});
+  return 0;
+}
+
+int run_backend_list(const Arguments& arguments) {
+  Command command("backend list", "Lists the backends of a service, or of all.",
+                  "[VIP:PORT/PROTO]");
+  if (!command.parse(arguments)) return 0;
+  const PinLock lock(command.pin_path(), Access::read);
+  const Pins pins(command.pin_path(), Access::read);
+  const State state(pins);
+  auto services = state.services();
+  if (!command.parameters().empty())
+    services = {state.service(ServiceId::parse(command.parameters()[0]))};
+  TextTable table;
+  table.row({"Service", "Backend", "Weight", "State", "Slots", "Share", "Next hop"});
+  table.rule();
+  Json json = Json::array();
+  for (const auto& service : services) {
+    const auto slots = state.slots_of(service);
+    for (const auto& backend : state.backends(service.number)) {
+      const auto count = slots[backend.handle];
+      table.row({service.id.to_string(), backend.id.to_string(), std::to_string(backend.weight),
+                 backend.drain ? "drain" : "up", std::to_string(count),
+                 percent(count, service.slots), hop_text(backend.hop)});
+      json.push_back(to_json(backend, count));
+      json.back()["service"] = service.id.to_string();
+    }
+  }
+  command.json() ? print_json(json) : table.print();
+  return 0;
+}
+
+}  // namespace xdplb

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loader/cli.h"
+
+#include <algorithm>
+#include <array>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+#include "plugin/error.h"
+#include "plugin/pins.h"
+
+namespace po = boost::program_options;
+
+namespace xdplb {
+
+namespace {
+
+constexpr std::array verbs{
+    Verb{"load", "load the component on interfaces", run_load},
+    Verb{"unload", "unload it from interfaces", run_unload},
+    Verb{"status", "show chains, services and why packets left", run_status},
+    Verb{"service add", "add a service", run_service_add},
+    Verb{"service set", "change a service", run_service_set},
+    Verb{"service del", "delete a service and its backends", run_service_del},
+    Verb{"service list", "list the services", run_service_list},
+    Verb{"backend add", "add a backend to a service", run_backend_add},
+    Verb{"backend set", "change a backend", run_backend_set},
+    Verb{"backend del", "delete a backend", run_backend_del},
+    Verb{"backend list", "list the backends", run_backend_list},
+    Verb{"stats", "show counters of services and backends", run_stats},
+    Verb{"check", "examine what this host can do", run_check},
+};
+
+void print_version() { std::cout << "xdp-lb " XDP_LB_VERSION "\n"; }
+
+// The help of all verbs, or of those that start with a word, as "service".
+void print_verbs(std::ostream& out, const std::string& word) {
+  out << "Usage: xdp-lb " << (word.empty() ? "VERB" : word + " VERB")
+      << " [OPTION...] [PARAMETER...]\n\n";
+  if (word.empty()) out << "A layer-4 load balancer as a component of a libxdp chain.\n\n";
+  for (const auto& verb : verbs)
+    if (word.empty() || verb.name.starts_with(word + " "))
+      out << "  " << std::left << std::setw(16) << verb.name << verb.summary << "\n";
+  out << "\n'xdp-lb " << (word.empty() ? "VERB" : word + " VERB")
+      << " --help' describes a verb, xdp-lb(8) all of them.\n";
+}
+
+bool is_group(const std::string& word) {
+  return std::ranges::any_of(verbs,
+                             [&](const auto& verb) { return verb.name.starts_with(word + " "); });
+}
+
+// The words of a usage line: how many parameters there must and may be.
+struct Arity {
+  std::size_t least = 0;
+  std::size_t most = 0;
+};
+
+Arity arity_of(const std::string& parameters) {
+  Arity arity;
+  std::istringstream words(parameters);
+  for (std::string word; words >> word;) {
+    const bool many = word.find("...") != std::string::npos;
+    const bool optional = word.starts_with('[') && word.find("]:") == std::string::npos;
+    if (!optional) arity.least++;
+    arity.most = many ? static_cast<std::size_t>(-1) : arity.most + 1;
+  }
+  return arity;
+}
+
+}  // namespace
+
+Command::Command(std::string verb, std::string summary, std::string parameters)
+    : verb_(std::move(verb)),
+      summary_(std::move(summary)),
+      usage_(std::move(parameters)),
+      options_("Options", 100, 60) {}
+
+Command& Command::flag(const char* name, const char* text) {
+  options_.add_options()(name, text);
+  return *this;
+}
+
+Command& Command::option(const char* name, const char* value, const char* text) {
+  options_.add_options()(name, po::value<std::string>()->value_name(value), text);
+  return *this;
+}
+
+Command& Command::epilogue(std::string text) {
+  epilogue_ = std::move(text);
+  return *this;
+}
+
+std::optional<std::string> Command::get(const std::string& option) const {
+  if (!has(option)) return std::nullopt;
+  return values_[option].as<std::string>();
+}
+
+void Command::print_help() const {
+  std::cout << "Usage: xdp-lb " << verb_ << " [OPTION...]" << (usage_.empty() ? "" : " ") << usage_
+            << "\n\n"
+            << summary_ << "\n\n"
+            << options_;
+  if (!epilogue_.empty()) std::cout << "\n" << epilogue_ << "\n";
+}
+
+void Command::check_parameters() const {
+  const auto arity = arity_of(usage_);
+  const auto hint = "usage: xdp-lb " + verb_ + " [OPTION...] " + usage_;
+  if (given_.size() < arity.least) throw Error(verb_ + ": parameters are missing", hint);
+  if (given_.size() > arity.most)
+    throw Error(verb_ + ": unexpected parameter '" + given_[arity.most] + "'", hint);
+}
+
+bool Command::parse(const Arguments& arguments) {
+  options_.add_options()(
+      "pin-path,p",
+      po::value<std::string>()->value_name("PATH")->default_value(std::string(default_pin_path)),
+      "the folder of bpffs with the maps");
+  options_.add_options()("json,j", "print JSON");
+  options_.add_options()("help,h", "print this help");
+  options_.add_options()("version", "print the version");
+
+  po::options_description all;
+  all.add(options_).add_options()("parameter", po::value<Arguments>());
+  po::positional_options_description positional;
+  positional.add("parameter", -1);
+  const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+  try {
+    po::store(
+        po::command_line_parser(arguments).options(all).positional(positional).style(style).run(),
+        values_);
+  } catch (const po::error& error) {
+    throw Error(verb_ + ": " + error.what(), "'xdp-lb " + verb_ + " --help' lists the options");
+  }
+  if (has("help") || has("version")) {
+    has("help") ? print_help() : print_version();
+    return false;
+  }
+  if (has("parameter")) given_ = values_["parameter"].as<Arguments>();
+  check_parameters();
+  return true;
+}
+
+int run_cli(const Arguments& arguments) {
+  if (arguments.empty()) {
+    print_verbs(std::cerr, "");
+    return 2;
+  }
+  const auto& first = arguments[0];
+  if (first == "--help" || first == "-h") return print_verbs(std::cout, ""), 0;
+  if (first == "--version") return print_version(), 0;
+  const bool group = is_group(first);
+  if (group && arguments.size() == 1) {
+    print_verbs(std::cerr, first);
+    return 2;
+  }
+  if (group && (arguments[1] == "--help" || arguments[1] == "-h"))
+    return print_verbs(std::cout, first), 0;
+  if (group && arguments[1] == "--version") return print_version(), 0;
+  const auto name = group ? first + " " + arguments[1] : first;
+  const auto verb = std::ranges::find(verbs, name, &Verb::name);
+  if (verb == verbs.end())
+    throw Error("unknown verb '" + name + "'",
+                std::string("'xdp-lb ") + (group ? first + " " : "") + "--help' lists the verbs");
+  return verb->run(Arguments(arguments.begin() + (group ? 2 : 1), arguments.end()));
+}
+
+}  // namespace xdplb

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The command line: the verbs, and what all of them share.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xdplb {
+
+using Arguments = std::vector<std::string>;
+
+// A verb's options and parameters, and what the user gave.
+class Command {
+ public:
+  // parameters: what follows the options, as the usage line shows it: "SERVICE ADDRESS[:PORT]";
+  // a word in [] may be missing, and a last word that ends in ... may be repeated.
+  Command(std::string verb, std::string summary, std::string parameters);
+
+  Command& flag(const char* name, const char* text);
+  Command& option(const char* name, const char* value, const char* text);
+  Command& epilogue(std::string text);
+
+  // False where --help or --version was asked for, and answered. Throws Error.
+  bool parse(const Arguments& arguments);
+
+  [[nodiscard]] bool has(const std::string& flag) const { return values_.count(flag) != 0; }
+  [[nodiscard]] std::optional<std::string> get(const std::string& option) const;
+  [[nodiscard]] const Arguments& parameters() const { return given_; }
+  [[nodiscard]] std::string pin_path() const { return *get("pin-path"); }
+  [[nodiscard]] bool json() const { return has("json"); }
+
+ private:
+  void print_help() const;
+  void check_parameters() const;
+
+  std::string verb_, summary_, usage_, epilogue_;
+  boost::program_options::options_description options_;
+  boost::program_options::variables_map values_;
+  Arguments given_;
+};
+
+struct Verb {
+  std::string_view name;  // "load", "service add"
+  std::string_view summary;
+  int (*run)(const Arguments& arguments);
+};
+
+int run_load(const Arguments& arguments);
+int run_unload(const Arguments& arguments);
+int run_status(const Arguments& arguments);
+int run_stats(const Arguments& arguments);
+int run_check(const Arguments& arguments);
+int run_service_add(const Arguments& arguments);
+int run_service_set(const Arguments& arguments);
+int run_service_del(const Arguments& arguments);
+int run_service_list(const Arguments& arguments);
+int run_backend_add(const Arguments& arguments);
+int run_backend_set(const Arguments& arguments);
+int run_backend_del(const Arguments& arguments);
+int run_backend_list(const Arguments& arguments);
+
+// Finds the verb and runs it. Returns the exit code.
+int run_cli(const Arguments& arguments);
+
+}  // namespace xdplb

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fstream>
+
+#include "bpf/abi.h"
+#include "loader/cli.h"
+#include "loader/output.h"
+#include "plugin/component.h"
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+constexpr unsigned long max_priority = 0xffffffffUL;
+
+Mode parse_mode(const std::string& text) {
+  if (text == "native") return Mode::native;
+  if (text == "skb") return Mode::skb;
+  throw Error("mode '" + text + "' is neither native nor skb");
+}
+
+// Bytes with an optional K, M or G.
+std::uint32_t parse_arena(const std::string& text) {
+  constexpr unsigned long least = 1UL << 16;
+  constexpr unsigned long most = 1UL << 29;  // the verifier's bound on offsets
+  unsigned shift = 0;
+  std::string_view digits = text;
+  const auto unit = std::string_view("KMG").find(text.empty() ? ' ' : text.back());
+  if (unit != std::string_view::npos) {
+    shift = 10 * (static_cast<unsigned>(unit) + 1);
+    digits.remove_suffix(1);
+  }
+  const auto size = parse_number(digits, 1, most >> shift);
+  if (!size || ((*size << shift) & ((*size << shift) - 1)) != 0 || (*size << shift) < least)
+    throw Error("arena size '" + text + "' is not a power of two from 64K to 512M",
+                "write it like 16M");
+  return static_cast<std::uint32_t>(*size << shift);
+}
+
+ClusterKey read_key(const std::string& file) {
+  std::ifstream in(file);
+  std::string text;
+  if (!(in >> text)) throw Error("can't read a cluster key from " + file);
+  const auto key = parse_cluster_key(text);
+  if (!key)
+    throw Error(file + " holds no cluster key",
+                "write 32 hexadecimal digits into it, the same on every node");
+  return *key;
+}
+
+}  // namespace
+
+int run_load(const Arguments& arguments) {
+  Command command("load", "Loads the component on interfaces, as one member of their XDP chains.",
+                  "IFNAME...");
+  command.option("mode,m", "MODE", "native (default) or skb")
+      .option("prio,P", "PRIO", "priority in the chain, lower runs first; 30 by default")
+      .option("actions,A", "ACTIONS",
+              "XDP actions on which the chain goes on after us, with commas; XDP_PASS by default")
+      .option("object,o", "OBJECT", "the BPF object file, if not the installed one")
+      .option("arena", "SIZE", "memory for tables, at the first load; 16M by default")
+      .option("key-file", "FILE", "the cluster key, 32 hexadecimal digits; random by default")
+      .flag("single-ok", "attach alone where the kernel can't have a chain");
+  if (!command.parse(arguments)) return 0;
+
+  LoadOptions options;
+  options.pin_path = command.pin_path();
+  options.object = command.get("object");
+  if (const auto mode = command.get("mode")) options.chain.mode = parse_mode(*mode);
+  if (const auto text = command.get("prio")) {
+    const auto priority = parse_number(*text, 0, max_priority);
+    if (!priority) throw Error("priority '" + *text + "' is not a number from 0 to 4294967295");
+    options.chain.priority = static_cast<unsigned>(*priority);
+  }
+  if (const auto actions = command.get("actions")) options.chain.actions = parse_actions(*actions);
+  if (const auto arena = command.get("arena")) options.arena_size = parse_arena(*arena);
+  if (const auto file = command.get("key-file")) options.cluster_key = read_key(*file);
+  options.chain.single_ok = command.has("single-ok");
+
+  const auto notes = load_component(command.parameters(), options);
+  if (command.json()) print_json({{"loaded", command.parameters()}, {"notes", notes}});
+  if (!command.json()) print_notes(notes);
+  return 0;
+}
+
+}  // namespace xdplb

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <exception>
+#include <iostream>
+
+#include "loader/cli.h"
+#include "plugin/error.h"
+
+int main(int argc, char** argv) {
+  try {
+    return xdplb::run_cli(xdplb::Arguments(argv + 1, argv + argc));
+  } catch (const xdplb::Failure& failure) {
+    std::cerr << "xdp-lb: " << failure.what() << "\n";
+    if (!failure.hint().empty()) std::cerr << "  " << failure.hint() << "\n";
+    return failure.exit_code();
+  } catch (const std::exception& error) {
+    std::cerr << "xdp-lb: " << error.what() << "\n";
+    return 1;
+  }
+}

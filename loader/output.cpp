@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loader/output.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <iostream>
+
+#include "plugin/interface.h"
+
+namespace xdplb {
+
+void TextTable::row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+void TextTable::rule() { rows_.emplace_back(); }
+
+void TextTable::print() const {
+  std::vector<std::size_t> widths;
+  for (const auto& cells : rows_)
+    for (std::size_t i = 0; i < cells.size(); i++) {
+      if (i == widths.size()) widths.push_back(0);
+      widths[i] = std::max(widths[i], cells[i].size());
+    }
+  std::size_t width = 0;
+  for (const auto column : widths) width += column + 2;
+  for (const auto& cells : rows_) {
+    std::string line = cells.empty() ? std::string(width - 2, '-') : "";
+    for (std::size_t i = 0; i < cells.size(); i++)
+      line += cells[i] + std::string(widths[i] + 2 - cells[i].size(), ' ');
+    line.erase(line.find_last_not_of(' ') + 1);
+    std::cout << line << "\n";
+  }
+}
+
+void print_json(const Json& json) { std::cout << json.dump(2) << "\n"; }
+
+Json to_json(const lb_counter& counter) {
+  return {{"packets", counter.packets}, {"bytes", counter.bytes}};
+}
+
+Json to_json(const ReasonCounters& counters) {
+  Json json = Json::object();
+  for (unsigned reason = 0; reason < counters.size(); reason++)
+    if (counters[reason].packets != 0)
+      json[std::string(reason_name(static_cast<lb_reason>(reason)))] = to_json(counters[reason]);
+  return json;
+}
+
+Json to_json(const Service& service) {
+  return {{"service", service.id.to_string()},
+          {"forward", to_string(service.forward)},
+          {"balance", to_string(service.balance)},
+          {"slots", service.slots}};
+}
+
+Json to_json(const Backend& backend, std::uint32_t slots) {
+  Json json{{"backend", backend.id.to_string()},
+            {"weight", backend.weight},
+            {"state", backend.drain ? "drain" : "up"},
+            {"slots", slots}};
+  if (backend.hop) json["next_hop"] = hop_text(backend.hop);
+  return json;
+}
+
+FamilyReasons total_reasons(const Pins& pins, const State& state) {
+  const Counters counters(pins);
+  const auto forwarded = state.forwarded();
+  FamilyReasons reasons{};
+  for (const auto family : {LB_NO_FAMILY, LB_IPV4, LB_IPV6}) {
+    reasons[family] = counters.of_family(family);
+    reasons[family][LB_FORWARDED] = forwarded[family];
+  }
+  return reasons;
+}
+
+Json to_json(const FamilyReasons& reasons) {
+  return {{"no-family", to_json(reasons[LB_NO_FAMILY])},
+          {"ipv4", to_json(reasons[LB_IPV4])},
+          {"ipv6", to_json(reasons[LB_IPV6])}};
+}
+
+void print_reasons(const FamilyReasons& reasons) {
+  constexpr std::array fates{"forwarded", "passed", "dropped"};
+  constexpr std::array families{"-", "IPv4", "IPv6"};
+  TextTable table;
+  table.row({"Reason", "Family", "Packets", "Bytes", "Fate", "Meaning"});
+  table.rule();
+  for (unsigned i = 0; i < LB_REASON_COUNT; i++)
+    for (unsigned family = 0; family < LB_FAMILIES; family++) {
+      const auto& counter = reasons[family][i];
+      const auto reason = static_cast<lb_reason>(i);
+      if (counter.packets == 0) continue;
+      table.row({std::string(reason_name(reason)), families[family],
+                 std::to_string(counter.packets), std::to_string(counter.bytes),
+                 fates[static_cast<std::size_t>(reason_fate(reason))],
+                 std::string(reason_text(reason))});
+    }
+  table.print();
+}
+
+std::string hop_text(const std::optional<lb_hop>& hop) {
+  if (!hop) return "kernel";
+  return StaticHop{std::to_array(hop->dst), interface_name(hop->ifindex)}.to_string();
+}
+
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return "-";
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), "%.2f%%",
+                100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  return text.data();
+}
+
+void print_notes(const Notes& notes) {
+  for (const auto& note : notes) std::cerr << "xdp-lb: note: " << note << "\n";
+}
+
+}  // namespace xdplb

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Text and JSON on standard output.
+#pragma once
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "plugin/component.h"
+#include "plugin/counters.h"
+#include "plugin/state.h"
+
+namespace xdplb {
+
+// Columns as wide as their widest cell; the first row is the header, with a rule below it.
+class TextTable {
+ public:
+  void row(std::vector<std::string> cells);
+  void rule();
+  void print() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;  // an empty row is a rule
+};
+
+// Objects keep the order in which their members were set.
+using Json = nlohmann::ordered_json;
+void print_json(const Json& json);
+
+Json to_json(const lb_counter& counter);
+Json to_json(const ReasonCounters& counters);  // by reason, without those that are zero
+Json to_json(const Service& service);
+Json to_json(const Backend& backend, std::uint32_t slots);
+// By family, LB_FORWARDED included.
+using FamilyReasons = std::array<ReasonCounters, LB_FAMILIES>;
+FamilyReasons total_reasons(const Pins& pins, const State& state);
+Json to_json(const FamilyReasons& reasons);
+void print_reasons(const FamilyReasons& reasons);
+
+std::string hop_text(const std::optional<lb_hop>& hop);  // MAC%IFNAME, or "kernel"
+std::string percent(std::uint64_t part, std::uint64_t whole);
+
+// To standard error: they are no part of the answer.
+void print_notes(const Notes& notes);
+
+}  // namespace xdplb

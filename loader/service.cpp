@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loader/cli.h"
+#include "loader/output.h"
+#include "plugin/component.h"
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+ServiceChange read_change(const Command& command) {
+  ServiceChange change;
+  if (const auto text = command.get("forward")) {
+    change.forward = parse_forward(*text);
+    if (!change.forward) throw Error("forwarding mode '" + *text + "' is not l2");
+  }
+  if (const auto text = command.get("balance")) {
+    change.balance = parse_balance(*text);
+    if (!change.balance) throw Error("balance '" + *text + "' is neither slack, exact nor off");
+  }
+  if (const auto text = command.get("slots")) {
+    const auto slots = parse_number(*text, 0, max_slots);
+    if (!slots)
+      throw Error("--slots '" + *text + "' is not a number up to " + std::to_string(max_slots));
+    change.slots = static_cast<unsigned>(*slots);
+  }
+  return change;
+}
+
+Command& with_options(Command& command) {
+  return command.option("forward", "MODE", "how packets reach the backends: l2")
+      .option("balance", "BALANCE",
+              "slack: shares at most 5 % above fair (default); exact: to a slot; off: as they "
+              "fall, and a change moves only the flows that it must");
+}
+
+}  // namespace
+
+int run_service_add(const Arguments& arguments) {
+  Command command("service add", "Adds a service.", "VIP:PORT/PROTO");
+  with_options(command)
+      .option("slots", "N",
+              "size of the table, a power of two from 256 to 1048576; 16384 by "
+              "default; it can't be changed later")
+      .epilogue("Example: xdp-lb service add 192.0.2.10:80/tcp");
+  if (!command.parse(arguments)) return 0;
+  const auto id = ServiceId::parse(command.parameters()[0]);
+  const auto change = read_change(command);
+  const PinLock lock(command.pin_path(), Access::change);
+  const Pins pins(command.pin_path(), Access::change);
+  State(pins).add_service(id, change);
+  return 0;
+}
+
+int run_service_set(const Arguments& arguments) {
+  Command command("service set", "Changes options of a service.", "VIP:PORT/PROTO");
+  with_options(command);
+  if (!command.parse(arguments)) return 0;
+  const auto id = ServiceId::parse(command.parameters()[0]);
+  const auto change = read_change(command);
+  if (!change.forward && !change.balance)
+    throw Error("service set: nothing to set", "give --forward or --balance");
+  const PinLock lock(command.pin_path(), Access::change);
+  const Pins pins(command.pin_path(), Access::change);
+  State(pins).set_service(id, change);
+  return 0;
+}
+
+int run_service_del(const Arguments& arguments) {
+  Command command("service del", "Deletes a service and its backends.", "VIP:PORT/PROTO");
+  if (!command.parse(arguments)) return 0;
+  const auto id = ServiceId::parse(command.parameters()[0]);
+  const PinLock lock(command.pin_path(), Access::change);
+  const Pins pins(command.pin_path(), Access::change);
+  State state(pins);
+  const auto backends = state.backends(state.service(id).number);
+  state.delete_service(id);
+  release_neighbours(backends);
+  return 0;
+}
+
+int run_service_list(const Arguments& arguments) {
+  Command command("service list", "Lists the services.", "");
+  if (!command.parse(arguments)) return 0;
+  const PinLock lock(command.pin_path(), Access::read);
+  const Pins pins(command.pin_path(), Access::read);
+  const State state(pins);
+  TextTable table;
+  table.row({"Service", "Forward", "Balance", "Slots", "Backends"});
+  table.rule();
+  Json json = Json::array();
+  for (const auto& service : state.services()) {
+    const auto backends = state.backends(service.number).size();
+    table.row({service.id.to_string(), std::string(to_string(service.forward)),
+               std::string(to_string(service.balance)), std::to_string(service.slots),
+               std::to_string(backends)});
+    json.push_back(to_json(service));
+    json.back()["backends"] = backends;
+  }
+  command.json() ? print_json(json) : table.print();
+  return 0;
+}
+
+}  // namespace xdplb

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <algorithm>
+#include <iostream>
+
+#include "loader/cli.h"
+#include "loader/output.h"
+#include "plugin/component.h"
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+constexpr unsigned few_slots = 10;  // a fair share below it can't be kept well
+
+bool runs(const Chain& chain) {
+  const auto* ours = chain.ours();
+  return ours != nullptr && ours->running;
+}
+
+// In xdp-loader's look: the dispatcher, and below it what it calls, in order.
+void print_chains(const std::vector<Place>& all) {
+  TextTable table;
+  table.row({"Interface", "Prio", "Program name", "Mode", "ID", "Tag", "Chain actions"});
+  table.rule();
+  for (const auto& [interface, chain, problem] : all) {
+    if (!problem.empty() || chain.kind == Chain::Kind::empty) {
+      table.row({interface.name, "", problem.empty() ? "<No XDP program loaded!>" : problem});
+      continue;
+    }
+    table.row({interface.name, "", chain.main.name, std::string(to_string(chain.mode)),
+               std::to_string(chain.main.id), chain.main.tag,
+               chain.kind == Chain::Kind::unpinned ? "<pins lost: passes everything>"
+               : chain.kind == Chain::Kind::single ? "<no chain>"
+                                                   : ""});
+    for (const auto& component : chain.components)
+      table.row({" =>", std::to_string(component.priority), component.name, "",
+                 std::to_string(component.id), component.tag,
+                 component.actions + (component.running ? "" : " <not running>")});
+  }
+  table.print();
+}
+
+Json component_json(const Component& component) {
+  return {{"name", component.name},       {"id", component.id},
+          {"tag", component.tag},         {"priority", component.priority},
+          {"actions", component.actions}, {"ours", component.ours},
+          {"running", component.running}};
+}
+
+Json chains_json(const std::vector<Place>& all) {
+  Json json = Json::array();
+  for (const auto& [interface, chain, problem] : all) {
+    Json place{{"interface", interface.name}, {"running", runs(chain)}};
+    if (!problem.empty()) place["problem"] = problem;
+    if (chain.kind != Chain::Kind::empty) {
+      place["mode"] = to_string(chain.mode);
+      place["main"] = component_json(chain.main);
+      place["chained"] = chain.kind == Chain::Kind::dispatcher;
+      place["components"] = Json::array();
+      for (const auto& component : chain.components)
+        place["components"].push_back(component_json(component));
+    }
+    json.push_back(place);
+  }
+  return json;
+}
+
+std::string remark(const State& state, const Service& service,
+                   const std::vector<Backend>& backends) {
+  if (!service.settled) return "unfinished change: any change of a service completes it";
+  const auto up = std::ranges::count(backends, false, &Backend::drain);
+  if (up == 0) return "no backend takes packets";
+  if (service.slots / static_cast<std::size_t>(up) < few_slots)
+    return "fewer than 10 slots a backend: shares are coarse";
+  if (state.caps_bind(service)) return "caps bind: a change may move a few more flows";
+  return "";
+}
+
+void print_services(const State& state) {
+  TextTable table;
+  table.row({"Service", "Forward", "Balance", "Slots", "Backends", "Remark"});
+  table.rule();
+  const auto services = state.services();
+  for (const auto& service : services) {
+    const auto backends = state.backends(service.number);
+    table.row({service.id.to_string(), std::string(to_string(service.forward)),
+               std::string(to_string(service.balance)), std::to_string(service.slots),
+               std::to_string(backends.size()), remark(state, service, backends)});
+  }
+  if (services.empty()) table.row({"<No services>"});
+  table.print();
+}
+
+Json services_json(const State& state) {
+  Json json = Json::array();
+  for (const auto& service : state.services()) {
+    const auto backends = state.backends(service.number);
+    json.push_back(to_json(service));
+    json.back()["backends"] = backends.size();
+    json.back()["remark"] = remark(state, service, backends);
+  }
+  return json;
+}
+
+int print_all(const Command& command, const std::vector<Place>& all, const Pins& pins) {
+  const State state(pins);
+  const auto reasons = total_reasons(pins, state);
+  if (command.json()) {
+    print_json({{"pin_path", pins.path()},
+                {"map_abi", XDP_LB_ABI},
+                {"generation", pins.meta().generation},
+                {"interfaces", chains_json(all)},
+                {"services", services_json(state)},
+                {"reasons", to_json(reasons)}});
+    return 0;
+  }
+  std::cout << "CURRENT XDP-LB STATUS: (maps in " << pins.path() << ")\n\n";
+  print_chains(all);
+  std::cout << "\n";
+  print_services(state);
+  std::cout << "\n";
+  print_reasons(reasons);
+  return 0;
+}
+
+}  // namespace
+
+int run_status(const Arguments& arguments) {
+  Command command("status", "Shows the chains, the services, and why packets left.", "[IFNAME...]");
+  command.flag("check", "print nothing unless something is wrong; the exit code tells: 0 if the "
+                        "component runs on all interfaces named, or on any if none is, else 3");
+  if (!command.parse(arguments)) return 0;
+  const PinLock lock(command.pin_path(), Access::read);
+  const Pins pins(command.pin_path(), Access::read);
+  const auto all = places(command.parameters(), command.pin_path());
+  if (!command.has("check")) return print_all(command, all, pins);
+
+  const auto good = [](const Place& place) { return runs(place.chain); };
+  const bool named = !command.parameters().empty();
+  if (named ? std::ranges::all_of(all, good) : std::ranges::any_of(all, good)) return 0;
+  std::string where;
+  for (const auto& place : all)
+    if (!good(place)) where += (where.empty() ? " on " : ", ") + place.interface.name;
+  throw NotLoaded("xdp-lb doesn't run" + where, "'xdp-lb status' shows the chains");
+}
+
+}  // namespace xdplb

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The libxdp chain of an interface: reading it, joining it, leaving it.
+//
+// The only file that speaks libxdp. What libxdp does in silence is an error here: a program that
+// was attached without a dispatcher, a dispatcher whose components are no longer linked to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/interface.h"
+#include "plugin/object.h"
+
+struct xdp_program;
+
+namespace xdplb {
+
+enum class Mode : std::uint8_t { native, skb, hardware, unknown };
+std::string_view to_string(Mode mode);
+
+inline constexpr unsigned max_components = 10;  // libxdp's MAX_DISPATCHER_ACTIONS
+
+struct Component {
+  std::uint32_t id = 0;
+  std::string name;
+  std::string tag;
+  unsigned priority = 0;
+  std::string actions;   // on which the chain goes on: XDP_PASS,XDP_TX
+  bool ours = false;     // uses our maps
+  bool running = false;  // linked to the dispatcher that is attached; or attached by itself
+};
+
+struct Chain {
+  enum class Kind : std::uint8_t {
+    empty,       // no XDP program
+    single,      // a program without a dispatcher
+    dispatcher,  // a libxdp chain
+    unpinned,    // a dispatcher whose pins are gone or in another bpffs: it passes everything
+  };
+  Kind kind = Kind::empty;
+  Mode mode = Mode::unknown;
+  Component main;  // the dispatcher, or the single program
+  std::vector<Component> components;
+
+  [[nodiscard]] const Component* ours() const;  // the first of ours
+};
+
+// arena_id: of the pinned map that tells our components from others; 0 where there is none.
+// Throws Unsupported where the chain is a newer libxdp's.
+Chain read_chain(const Interface& interface, std::uint32_t arena_id);
+
+struct ChainOptions {
+  Mode mode = Mode::native;
+  std::optional<unsigned> priority;
+  std::optional<unsigned> actions;  // bit mask, 1 << XDP_PASS
+  bool single_ok = false;
+};
+
+// XDP_PASS,XDP_TX -> bit mask. Throws Error.
+unsigned parse_actions(std::string_view text);
+
+// One copy of the program, for several interfaces.
+class Attachment {
+ public:
+  Attachment(Object object, const ChainOptions& options);
+  ~Attachment();
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+
+  // Joins the interface's chain, and verifies that the component runs in it. Where it throws, the
+  // interface has what it had before.
+  void attach(const Interface& interface, std::uint32_t arena_id);
+
+ private:
+  void require_joinable(const Interface& interface, const Chain& chain) const;
+  [[nodiscard]] int attach_once(const Interface& interface, std::string& said);
+  void verify(const Interface& interface, std::uint32_t arena_id);
+
+  Object object_;
+  ChainOptions options_;
+  xdp_program* program_ = nullptr;
+};
+
+// Takes the component out of the interface's chain, and the dispatcher with the last one.
+void detach(const Interface& interface, const Component& component);
+
+// Does a component that uses the map run in any chain, of other network namespaces too?
+bool runs_anywhere(std::uint32_t arena_id);
+
+// What this kernel lacks for a chain, or nothing. Looks at the kernel, changes nothing.
+std::optional<std::string> why_no_chain();
+
+}  // namespace xdplb

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/component.h"
+
+#include <algorithm>
+#include <set>
+
+#include "plugin/error.h"
+#include "plugin/neighbour.h"
+#include "plugin/vlan.h"
+
+namespace xdplb {
+
+namespace {
+
+std::vector<Interface> find_interfaces(const std::vector<std::string>& ifnames) {
+  std::vector<Interface> found;
+  std::set<std::string> seen;
+  for (const auto& name : ifnames) {
+    if (!seen.insert(name).second) throw Error("interface " + name + " is given twice");
+    found.push_back(find_interface(name));
+  }
+  return found;
+}
+
+std::uint32_t choose_arena(const LoadOptions& options) {
+  const auto pinned = pinned_arena_size(options.pin_path);
+  if (pinned && options.arena_size && *pinned != *options.arena_size)
+    throw Error("the arena in " + options.pin_path + " has " + std::to_string(*pinned) + " bytes",
+                "leave --arena out, or unload from all interfaces first");
+  return pinned.value_or(options.arena_size.value_or(LB_ARENA_SIZE));
+}
+
+void require_absent(const std::vector<Interface>& interfaces, std::uint32_t arena_id) {
+  for (const auto& interface : interfaces)
+    if (read_chain(interface, arena_id).ours() != nullptr)
+      throw Error("xdp-lb is loaded on " + interface.name + " already",
+                  "'xdp-lb status " + interface.name + "' shows it");
+}
+
+void set_cluster_key(const Pins& pins, const State& state, const ClusterKey& key) {
+  auto& now = pins.meta().cluster_key;
+  if (std::ranges::equal(now, key)) return;
+  if (!state.services().empty())
+    throw Error("the maps in " + pins.path() + " have services under another cluster key",
+                "unload from all interfaces first: a new key moves every flow");
+  std::ranges::copy(key, now);
+}
+
+// Takes back what a failed load has done so far.
+class Rollback {
+ public:
+  Rollback(std::string pin_path, bool fresh) : pin_path_(std::move(pin_path)), fresh_(fresh) {}
+  ~Rollback() {
+    if (done_) return;
+    try {
+      const auto arena_id = pinned_arena_id(pin_path_);
+      for (const auto& interface : attached_) {
+        const auto chain = read_chain(interface, arena_id);
+        if (const auto* ours = chain.ours()) detach(interface, *ours);
+      }
+      if (fresh_) remove_pins(pin_path_);
+    } catch (const Failure&) {  // the first failure is the one to be told
+    }
+  }
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
+
+  void attached(const Interface& interface) { attached_.push_back(interface); }
+  void done() { done_ = true; }
+
+ private:
+  std::string pin_path_;
+  bool fresh_;
+  bool done_ = false;
+  std::vector<Interface> attached_;
+};
+
+std::vector<Backend> all_backends(const State& state) {
+  std::vector<Backend> all;
+  for (const auto& service : state.services())
+    for (const auto& backend : state.backends(service.number)) all.push_back(backend);
+  return all;
+}
+
+Notes forwarding_notes(const std::vector<Interface>& interfaces) {
+  Notes notes;
+  for (const auto& interface : interfaces)
+    if (!forwards(interface, true))
+      notes.push_back("IP forwarding is off on " + interface.name +
+                      ": backends without a static next hop get nothing (forwarding-off) until "
+                      "'sysctl net.ipv4.conf." +
+                      interface.name + ".forwarding=1', and net.ipv6 likewise");
+  return notes;
+}
+
+void append(Notes& notes, const Notes& more) {
+  notes.insert(notes.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+Notes keep_neighbours(const Pins& pins, const std::vector<Backend>& backends) {
+  sync_vlans(pins);
+  Notes notes;
+  for (const auto& backend : backends) {
+    if (backend.hop) continue;
+    const auto name = "backend " + backend.id.to_string();
+    const auto route = route_to(backend.id.address);
+    if (!route) {
+      notes.push_back(name + ": no route; its packets are dropped (no-route) until there is one");
+    } else if (route->local) {
+      notes.push_back(name + " is an address of this host, which gets nothing in mode l2");
+    } else if (!route->on_link) {
+      notes.push_back(name + " is behind a gateway, which mode l2 can't pass; its packets are "
+                             "dropped (off-link) until its route leads to it directly");
+    } else {
+      try {
+        keep_neighbour(backend.id.address, route->ifindex);
+      } catch (const SystemError& error) {
+        notes.push_back(std::string(error.what()) + "; give it a static --next-hop, or see to "
+                                                    "its neighbour entry otherwise");
+      }
+    }
+  }
+  return notes;
+}
+
+void release_neighbours(const std::vector<Backend>& backends) {
+  for (const auto& backend : backends)
+    if (const auto route = route_to(backend.id.address); route && !backend.hop)
+      release_neighbour(backend.id.address, route->ifindex);
+}
+
+lb_hop resolve(const StaticHop& hop) {
+  const auto interface = find_interface(hop.ifname);
+  if (interface.kind == "vlan")
+    throw Error("next hop " + hop.to_string() + ": " + hop.ifname + " is a VLAN device",
+                "give its parent, " + interface_name(interface.parent) +
+                    ": packets keep the tags that they came with");
+  lb_hop resolved{interface.index, {}, {}};
+  std::ranges::copy(hop.mac, resolved.dst);
+  std::ranges::copy(interface.mac, resolved.src);
+  return resolved;
+}
+
+Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions& options) {
+  const auto interfaces = find_interfaces(ifnames);
+  for (const auto& interface : interfaces) require_attachable(interface);
+  const auto file = find_object(options.object);
+  require_bpffs(options.pin_path);
+  if (const auto missing = options.chain.single_ok ? std::nullopt : why_no_chain())
+    throw Unsupported("a chain can't be made here: " + *missing,
+                      "--single-ok attaches the component alone, with no other XDP program beside "
+                      "it");
+
+  make_pin_folder(options.pin_path);
+  const PinLock lock(options.pin_path, Access::change);
+  Rollback rollback(options.pin_path, !has_maps(options.pin_path));
+  const auto arena_size = choose_arena(options);
+  require_absent(interfaces, pinned_arena_id(options.pin_path));
+  make_maps(file, options.pin_path, arena_size);
+  const Pins pins(options.pin_path, Access::change);
+  State state(pins);
+  if (options.cluster_key) set_cluster_key(pins, state, *options.cluster_key);
+  state.settle();
+
+  Attachment attachment(open_object(file, options.pin_path, arena_size), options.chain);
+  for (const auto& interface : interfaces) {
+    attachment.attach(interface, pins.arena_id());
+    rollback.attached(interface);
+  }
+  rollback.done();
+
+  auto notes = forwarding_notes(interfaces);
+  append(notes, keep_neighbours(pins, all_backends(state)));
+  return notes;
+}
+
+std::vector<Place> places(const std::vector<std::string>& ifnames, const std::string& pin_path) {
+  const auto arena_id = pinned_arena_id(pin_path);
+  std::vector<Place> found;
+  for (auto& interface : ifnames.empty() ? interfaces() : find_interfaces(ifnames)) {
+    Place place{interface, {}, {}};
+    try {
+      place.chain = read_chain(interface, arena_id);
+    } catch (const Failure& failure) {
+      place.problem = failure.what();
+    }
+    if (!ifnames.empty() || !place.problem.empty() || place.chain.kind != Chain::Kind::empty)
+      found.push_back(std::move(place));
+  }
+  return found;
+}
+
+Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOptions& options) {
+  require_bpffs(options.pin_path);
+  if (!has_maps(options.pin_path))
+    throw NotLoaded("no maps of xdp-lb are pinned in " + options.pin_path,
+                    "give the --pin-path that it was loaded with");
+  const PinLock lock(options.pin_path, Access::change);
+  const auto arena_id = pinned_arena_id(options.pin_path);
+  const auto found = places(options.all ? std::vector<std::string>{} : ifnames, options.pin_path);
+  for (const auto& place : found) {
+    if (options.all) continue;
+    if (!place.problem.empty()) throw Error(place.problem);
+    if (place.chain.ours() == nullptr)
+      throw NotLoaded("xdp-lb is not loaded on " + place.interface.name,
+                      "'xdp-lb status' shows where it is");
+  }
+  for (const auto& place : found)  // a load that was killed may have left two of ours
+    for (auto chain = place.chain; const auto* ours = chain.ours();
+         chain = read_chain(place.interface, arena_id))
+      detach(place.interface, *ours);
+
+  Notes notes;
+  const auto left = places({}, options.pin_path);
+  const bool here =
+      std::ranges::any_of(left, [](const auto& place) { return place.chain.ours() != nullptr; });
+  if (here || options.keep_maps) return notes;
+  if (runs_anywhere(arena_id)) {
+    notes.push_back("the maps in " + options.pin_path +
+                    " are kept: a component in another network namespace uses them");
+    return notes;
+  }
+  try {
+    const Pins pins(options.pin_path, Access::read);
+    release_neighbours(all_backends(State(pins)));
+  } catch (const Failure&) {  // maps of another ABI are removed all the same
+  }
+  remove_pins(options.pin_path);
+  return notes;
+}
+
+}  // namespace xdplb

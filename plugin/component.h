@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The component as a whole: loading it on interfaces, unloading it, where it is.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/chain.h"
+#include "plugin/cluster_key.h"
+#include "plugin/interface.h"
+#include "plugin/pins.h"
+#include "plugin/state.h"
+
+namespace xdplb {
+
+struct LoadOptions {
+  std::string pin_path{default_pin_path};
+  std::optional<std::string> object;
+  std::optional<std::uint32_t> arena_size;  // bytes, a power of two; for maps not yet made
+  std::optional<ClusterKey> cluster_key;    // likewise; random where not given
+  ChainOptions chain;
+};
+
+// What the administrator should know, though nothing failed.
+using Notes = std::vector<std::string>;
+
+// Loads on all of the interfaces or on none: where it throws, they and the pin folder are as they
+// were.
+Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions& options);
+
+struct UnloadOptions {
+  std::string pin_path{default_pin_path};
+  bool all = false;        // every interface of this network namespace
+  bool keep_maps = false;  // also with the last interface
+};
+
+Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOptions& options);
+
+struct Place {
+  Interface interface;
+  Chain chain;
+  std::string problem;  // the chain can't be read: why
+};
+
+// The chains of the interfaces named, or else of all that have a program. An interface whose chain
+// can't be read doesn't hide the others.
+std::vector<Place> places(const std::vector<std::string>& ifnames, const std::string& pin_path);
+
+// Tells the data path of the VLAN devices there are, and has the kernel keep the link addresses of
+// these backends.
+Notes keep_neighbours(const Pins& pins, const std::vector<Backend>& backends);
+void release_neighbours(const std::vector<Backend>& backends);
+
+// A static next hop for the maps. Throws Error where its interface doesn't exist, or is a VLAN
+// device: tags stay as they came.
+lb_hop resolve(const StaticHop& hop);
+
+}  // namespace xdplb

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/counters.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+struct Reason {
+  std::string_view name;
+  Fate fate;
+  std::string_view text;
+};
+
+// In the order of enum lb_reason.
+constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
+    {"forwarded", Fate::forwarded, "sent to a backend"},
+    {"not-ip", Fate::passed, "neither IPv4 nor IPv6"},
+    {"not-transport", Fate::passed, "IP, but neither TCP nor UDP"},
+    {"not-service", Fate::passed, "TCP or UDP, but no service has that address and port"},
+    {"later-fragment", Fate::passed, "a fragment without ports: whose it is can't be told"},
+    {"runt", Fate::passed, "cut short or inconsistent, and not for a VIP"},
+    {"group-frame", Fate::passed, "for a service, but in a broadcast or multicast frame"},
+    {"malformed", Fate::dropped, "cut short or inconsistent, and for a VIP"},
+    {"fragment", Fate::dropped, "the first fragment of a service's packet"},
+    {"ttl-expired", Fate::dropped, "TTL or hop limit would reach zero"},
+    {"no-backend", Fate::dropped, "the service has no backend that takes packets"},
+    {"no-neighbour", Fate::dropped, "the backend's link address isn't known"},
+    {"no-route", Fate::dropped, "the kernel has no route to the backend"},
+    {"off-link", Fate::dropped, "the route to the backend leads through a gateway"},
+    {"forwarding-off", Fate::dropped, "IP forwarding is off on the interface"},
+    {"vlan-mismatch", Fate::dropped, "more or fewer VLAN tags than the way to the backend has"},
+    {"internal", Fate::passed, "a number in a map leads outside of another: a defect"},
+}};
+
+unsigned cpus() {
+  static const int count = ::libbpf_num_possible_cpus();
+  if (count < 0) throw SystemError(-count, "counting the CPUs");
+  return static_cast<unsigned>(count);
+}
+
+template <typename T>
+std::vector<T> values(const Fd& map, std::uint32_t key) {
+  std::vector<T> all(cpus());
+  if (::bpf_map_lookup_elem(map.get(), &key, all.data()) != 0)
+    throw SystemError(errno, "reading counter " + std::to_string(key));
+  return all;
+}
+
+template <typename T>
+void reset(const Fd& map, std::uint32_t key) {
+  const std::vector<T> zero(cpus());
+  if (::bpf_map_update_elem(map.get(), &key, zero.data(), BPF_ANY) != 0)
+    throw SystemError(errno, "resetting counter " + std::to_string(key));
+}
+
+ReasonCounters sum(const Fd& map, std::uint32_t key) {
+  ReasonCounters total{};
+  for (const auto& cpu : values<lb_reason_counters>(map, key))
+    for (std::size_t i = 0; i < total.size(); i++) total[i] += cpu.reason[i];
+  return total;
+}
+
+}  // namespace
+
+lb_counter& operator+=(lb_counter& sum, const lb_counter& more) {
+  sum.packets += more.packets;
+  sum.bytes += more.bytes;
+  return sum;
+}
+
+ReasonCounters Counters::of_family(lb_family family) const {
+  return sum(pins_.reason_counters(), family);
+}
+
+ReasonCounters Counters::of_service(std::uint32_t number) const {
+  return sum(pins_.service_counters(), number);
+}
+
+lb_counter Counters::of_backend(std::uint32_t handle) const {
+  lb_counter total{};
+  for (const auto& cpu : values<lb_counter>(pins_.backend_counters(), handle)) total += cpu;
+  return total;
+}
+
+void Counters::reset_service(std::uint32_t number) const {
+  reset<lb_reason_counters>(pins_.service_counters(), number);
+}
+
+void Counters::reset_backend(std::uint32_t handle) const {
+  reset<lb_counter>(pins_.backend_counters(), handle);
+}
+
+std::string_view reason_name(lb_reason reason) { return reasons[reason].name; }
+std::string_view reason_text(lb_reason reason) { return reasons[reason].text; }
+Fate reason_fate(lb_reason reason) { return reasons[reason].fate; }
+
+}  // namespace xdplb

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Builds the service index of bpf/abi.h: a perfect hash by hash and displace. Pure: the result is
+// the bytes to copy into the arena and the reference that makes them live.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "plugin/address.h"
+
+namespace xdplb {
+
+struct IndexKey {
+  ServiceId id;
+  std::uint32_t service;  // its number
+};
+
+struct Index {
+  lb_index_ref ref{};  // line is 0: the caller knows where the bytes go
+  std::vector<std::byte> bytes;
+};
+
+// Entries for each service and one for each VIP among them. No keys: no bytes. Throws
+// std::runtime_error where no seed works, which duplicate keys alone can bring about.
+Index build_index(std::span<const IndexKey> keys);
+
+lb_family family_of(const Address& address);
+
+}  // namespace xdplb

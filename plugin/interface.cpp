@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/interface.h"
+
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+
+#include "plugin/error.h"
+#include "plugin/netlink.h"
+
+namespace xdplb {
+
+namespace {
+
+void read_kinds(const nlattr* info, Interface& interface) {
+  each_nested(info, [&](const nlattr* attr) {
+    if (mnl_attr_get_type(attr) == IFLA_INFO_KIND) interface.kind = mnl_attr_get_str(attr);
+    if (mnl_attr_get_type(attr) == IFLA_INFO_SLAVE_KIND)
+      interface.port_kind = mnl_attr_get_str(attr);
+    if (mnl_attr_get_type(attr) != IFLA_INFO_DATA || interface.kind != "vlan") return;
+    each_nested(attr, [&](const nlattr* data) {
+      if (mnl_attr_get_type(data) == IFLA_VLAN_ID) interface.vlan = mnl_attr_get_u16(data);
+    });
+  });
+}
+
+Interface read_link(const nlmsghdr* message) {
+  const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
+  Interface interface;
+  interface.index = static_cast<unsigned>(link->ifi_index);
+  interface.up = (link->ifi_flags & IFF_UP) != 0;
+  interface.ethernet = link->ifi_type == ARPHRD_ETHER || link->ifi_type == ARPHRD_LOOPBACK;
+  each_attribute(message, sizeof(*link), [&](const nlattr* attr) {
+    switch (mnl_attr_get_type(attr)) {
+      case IFLA_IFNAME:
+        interface.name = mnl_attr_get_str(attr);
+        break;
+      case IFLA_MTU:
+        interface.mtu = mnl_attr_get_u32(attr);
+        break;
+      case IFLA_LINK:
+        interface.parent = mnl_attr_get_u32(attr);
+        break;
+      case IFLA_MASTER:
+        interface.master = mnl_attr_get_u32(attr);
+        break;
+      case IFLA_ADDRESS:
+        if (mnl_attr_get_payload_len(attr) == interface.mac.size())
+          std::memcpy(interface.mac.data(), mnl_attr_get_payload(attr), interface.mac.size());
+        break;
+      case IFLA_LINKINFO:
+        read_kinds(attr, interface);
+        break;
+      default:
+        break;
+    }
+  });
+  return interface;
+}
+
+}  // namespace
+
+std::vector<Interface> interfaces() {
+  NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP);
+  request.header<ifinfomsg>();
+  std::vector<Interface> all;
+  const int error =
+      request.run([&](const nlmsghdr* message) { all.push_back(read_link(message)); });
+  if (error != 0) throw SystemError(error, "listing the network interfaces");
+  return all;
+}
+
+Interface find_interface(const std::string& name) {
+  const auto all = interfaces();
+  const auto found = std::ranges::find(all, name, &Interface::name);
+  if (found == all.end())
+    throw Error("there is no network interface '" + name + "'",
+                "'ip link' shows those in this network namespace");
+  return *found;
+}
+
+std::string interface_name(unsigned index) {
+  std::array<char, IF_NAMESIZE> name{};
+  if (::if_indextoname(index, name.data()) == nullptr) return "ifindex " + std::to_string(index);
+  return name.data();
+}
+
+void require_attachable(const Interface& interface) {
+  if (interface.kind == "vlan")
+    throw Error(interface.name + " is a VLAN device, which XDP sees only after the network stack",
+                "give its parent, " + interface_name(interface.parent) + ": VLAN tags are read");
+  if (interface.kind == "bridge")
+    throw Error(interface.name + " is a bridge, which XDP sees only after the network stack",
+                "give the bridge's ports");
+  if (interface.port_kind == "bond")
+    throw Error(interface.name + " is a port of a bond",
+                "give the bond, " + interface_name(interface.master));
+  if (!interface.ethernet)
+    throw Error(interface.name + " has no Ethernet headers", "give an Ethernet interface");
+}
+
+bool forwards(const Interface& interface, bool v4) {
+  std::ifstream file(std::string("/proc/sys/net/") + (v4 ? "ipv4" : "ipv6") + "/conf/" +
+                     interface.name + "/forwarding");
+  int value = 0;
+  return (file >> value) && value != 0;
+}
+
+}  // namespace xdplb

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Network interfaces, as the kernel describes them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugin/address.h"
+
+namespace xdplb {
+
+struct Interface {
+  unsigned index = 0;
+  std::string name;
+  std::string kind;       // vlan, bridge, bond, veth ...; empty for hardware
+  std::string port_kind;  // of what it is a port: bond, bridge; empty for none
+  unsigned master = 0;    // ifindex of the bond or bridge that it is a port of
+  unsigned parent = 0;    // ifindex, of a VLAN device
+  unsigned vlan = 0;      // its VLAN's id
+  unsigned mtu = 0;
+  bool up = false;
+  bool ethernet = false;
+  Mac mac{};
+};
+
+std::vector<Interface> interfaces();
+Interface find_interface(const std::string& name);  // throws Error where there is none
+std::string interface_name(unsigned index);         // or "ifindex N"
+
+// Throws Error, with what to attach to instead, where the component has no business: VLAN devices,
+// bridges, ports of bonds, interfaces without Ethernet headers.
+void require_attachable(const Interface& interface);
+
+// Is forwarding on for this interface? The kernel's routes answer only then.
+bool forwards(const Interface& interface, bool v4);
+
+}  // namespace xdplb

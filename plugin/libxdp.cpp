@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/libxdp.h"
+
+#include <cerrno>
+
+namespace xdplb {
+
+Mode from_libxdp(xdp_attach_mode mode) {
+  switch (mode) {
+    case XDP_MODE_NATIVE:
+      return Mode::native;
+    case XDP_MODE_SKB:
+      return Mode::skb;
+    case XDP_MODE_HW:
+      return Mode::hardware;
+    default:
+      return Mode::unknown;
+  }
+}
+
+xdp_attach_mode to_libxdp(Mode mode) { return mode == Mode::skb ? XDP_MODE_SKB : XDP_MODE_NATIVE; }
+
+std::string last_line(const std::string& said) {
+  const auto end = said.find_last_not_of(" \n");
+  if (end == std::string::npos) return {};
+  const auto newline = said.rfind('\n', end);
+  const auto start = said.find_first_not_of(' ', newline == std::string::npos ? 0 : newline + 1);
+  return said.substr(start, end + 1 - start);
+}
+
+SystemError attach_failure(int error, const Interface& interface, Mode mode,
+                           const std::string& said) {
+  const auto said_has = [&](const char* text) { return said.find(text) != std::string::npos; };
+  std::string hint = last_line(said);
+  if (error == ENODEV)
+    hint = "the interface vanished meanwhile";
+  else if (error == ERANGE)
+    hint = "with an MTU of " + std::to_string(interface.mtu) +
+           " the driver takes only chains whose every program supports multi-buffer frames; lower "
+           "the MTU, or unload the program that doesn't";
+  else if (error == EOPNOTSUPP && mode == Mode::native)
+    hint = "the driver may lack native XDP: --mode skb works with every driver, more slowly";
+  else if (said_has("transparent upgrade"))
+    hint = "the chain was made by an older libxdp: unload all of its programs, then load again";
+  else if (said_has("changes packet data"))
+    hint = "this kernel needs libxdp 1.5.5 or newer for programs that resize packets";
+  else if (error == EBUSY)
+    hint = "others kept changing the chain meanwhile; try again";
+  return {error, "attaching to " + interface.name, hint};
+}
+
+}  // namespace xdplb

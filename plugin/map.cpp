@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/map.h"
+
+#include <linux/membarrier.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "plugin/error.h"
+
+namespace xdplb {
+
+Mapping::Mapping(const Fd& map, std::size_t size, bool writable, const std::string& name)
+    : size_(size) {
+  const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* memory = ::mmap(nullptr, size, access, MAP_SHARED, map.get(), 0);
+  if (memory == MAP_FAILED) throw SystemError(errno, "mapping " + name + " into memory");
+  data_ = static_cast<std::byte*>(memory);
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+void wait_for_packets() {
+  // The data path runs within an RCU read-side section, and this command is synchronize_rcu().
+  if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) return;
+  // Refused on kernels with nohz_full CPUs. A packet is in hand for microseconds.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+}
+
+}  // namespace xdplb

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/neighbour.h"
+
+#include <libmnl/libmnl.h>
+#include <linux/neighbour.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "plugin/error.h"
+#include "plugin/interface.h"
+#include "plugin/netlink.h"
+
+namespace xdplb {
+
+namespace {
+
+std::uint8_t af(const Address& address) { return address.is_v4() ? AF_INET : AF_INET6; }
+
+std::span<const std::uint8_t> wire(const Address& address) {
+  return std::span(address.bytes()).subspan(address.is_v4() ? 12 : 0);
+}
+
+struct Neighbour {
+  std::uint16_t state = 0;
+  std::uint32_t flags_ext = 0;
+};
+
+std::optional<Neighbour> find_neighbour(const Address& address, unsigned ifindex) {
+  NetlinkRequest request(RTM_GETNEIGH, 0);
+  auto& head = request.header<ndmsg>();
+  head.ndm_family = af(address);
+  head.ndm_ifindex = static_cast<int>(ifindex);
+  request.attribute(NDA_DST, wire(address).data(), wire(address).size());
+  std::optional<Neighbour> found;
+  request.run([&](const nlmsghdr* message) {
+    found = Neighbour{static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message))->ndm_state, 0};
+    each_attribute(message, sizeof(ndmsg), [&](const nlattr* attr) {
+      if (mnl_attr_get_type(attr) == NDA_FLAGS_EXT) found->flags_ext = mnl_attr_get_u32(attr);
+    });
+  });
+  return found;
+}
+
+}  // namespace
+
+std::optional<Route> route_to(const Address& address) {
+  NetlinkRequest request(RTM_GETROUTE, 0);
+  auto& head = request.header<rtmsg>();
+  head.rtm_family = af(address);
+  head.rtm_dst_len = static_cast<unsigned char>(wire(address).size() * 8);
+  request.attribute(RTA_DST, wire(address).data(), wire(address).size());
+  std::optional<Route> route;
+  request.run([&](const nlmsghdr* message) {
+    const auto type = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message))->rtm_type;
+    if (type != RTN_UNICAST && type != RTN_LOCAL) return;
+    route = Route{};
+    route->local = type == RTN_LOCAL;
+    each_attribute(message, sizeof(rtmsg), [&](const nlattr* attr) {
+      if (mnl_attr_get_type(attr) == RTA_OIF) route->ifindex = mnl_attr_get_u32(attr);
+      if (mnl_attr_get_type(attr) == RTA_GATEWAY || mnl_attr_get_type(attr) == RTA_VIA)
+        route->on_link = false;
+    });
+  });
+  return route;
+}
+
+void keep_neighbour(const Address& address, unsigned ifindex) {
+  const auto now = find_neighbour(address, ifindex);
+  if (now &&
+      ((now->state & (NUD_PERMANENT | NUD_NOARP)) != 0 || (now->flags_ext & NTF_EXT_MANAGED) != 0))
+    return;
+  NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK);
+  auto& head = request.header<ndmsg>();
+  head.ndm_family = af(address);
+  head.ndm_ifindex = static_cast<int>(ifindex);
+  head.ndm_state = NUD_NONE;
+  request.attribute(NDA_DST, wire(address).data(), wire(address).size());
+  const std::uint32_t managed = NTF_EXT_MANAGED;
+  request.attribute(NDA_FLAGS_EXT, &managed, sizeof(managed));
+  const int error = request.run();
+  if (error != 0)
+    throw SystemError(error, "asking the kernel to keep neighbour " + address.to_string() + " on " +
+                                 interface_name(ifindex));
+}
+
+void release_neighbour(const Address& address, unsigned ifindex) {
+  const auto now = find_neighbour(address, ifindex);
+  if (!now || (now->flags_ext & NTF_EXT_MANAGED) == 0) return;
+  NetlinkRequest request(RTM_DELNEIGH, NLM_F_ACK);
+  auto& head = request.header<ndmsg>();
+  head.ndm_family = af(address);
+  head.ndm_ifindex = static_cast<int>(ifindex);
+  request.attribute(NDA_DST, wire(address).data(), wire(address).size());
+  request.run();
+}
+
+}  // namespace xdplb

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/object.h"
+
+#include <bpf/libbpf.h>
+#include <xdp/libxdp.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "bpf/abi.h"
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+std::string* kept = nullptr;  // libbpf's callbacks carry no context
+
+int keep(const char* format, va_list args) {
+  if (kept == nullptr) return 0;
+  std::array<char, 1024> line{};
+  const int length = std::vsnprintf(line.data(), line.size(), format, args);
+  // The verifier's log can be a megabyte: its end is what tells.
+  constexpr std::size_t most = 32768;
+  *kept += line.data();
+  if (kept->size() > most) kept->erase(0, kept->size() - most);
+  return length;
+}
+
+int keep_libbpf(libbpf_print_level level, const char* format, va_list args) {
+  return level == LIBBPF_DEBUG ? 0 : keep(format, args);
+}
+
+int keep_libxdp(libxdp_print_level level, const char* format, va_list args) {
+  return level == LIBXDP_DEBUG ? 0 : keep(format, args);
+}
+
+// The map of the object's read-only data, with what it holds.
+bpf_map* constants_of(bpf_object* object, lb_constants& constants) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (std::strstr(bpf_map__name(map), ".rodata") == nullptr) continue;
+    std::size_t size = 0;
+    const void* value = bpf_map__initial_value(map, &size);
+    if (value == nullptr || size != sizeof(constants)) continue;
+    std::memcpy(&constants, value, size);
+    return map;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Diagnostics::Diagnostics() : text_(std::make_unique<std::string>()) {
+  kept = text_.get();
+  libbpf_set_print(keep_libbpf);
+  libxdp_set_print(keep_libxdp);
+}
+
+Diagnostics::~Diagnostics() { kept = nullptr; }
+
+void ObjectDeleter::operator()(bpf_object* object) const { bpf_object__close(object); }
+
+std::string find_object(const std::optional<std::string>& given) {
+  const std::string file = given.value_or(XDP_LB_OBJECT_DIR "/xdp_lb.bpf.o");
+  std::error_code error;
+  if (std::filesystem::is_regular_file(file, error)) return file;
+  throw Error("there is no BPF object " + file,
+              given ? "give the path of xdp_lb.bpf.o" : "install xdp-lb, or give its path with -o");
+}
+
+Object open_object(const std::string& file, const std::string& pin_path, std::uint32_t arena_size) {
+  bpf_object_open_opts opts{};
+  opts.sz = sizeof(opts);
+  opts.pin_root_path = pin_path.c_str();
+  Object object(bpf_object__open_file(file.c_str(), &opts));
+  const int error = errno;
+  const auto not_ours = [&](const std::string& why) {
+    return Error(file + " is not the BPF object of this release: " + why,
+                 "give the xdp_lb.bpf.o that came with this xdp-lb");
+  };
+  if (!object) {
+    if (error == EACCES) throw SystemError(error, "opening " + file);
+    throw not_ours(std::strerror(error));
+  }
+  if (bpf_object__find_program_by_name(object.get(), "xdp_lb") == nullptr)
+    throw not_ours("it has no program xdp_lb");
+  lb_constants constants{};
+  bpf_map* constants_map = constants_of(object.get(), constants);
+  if (constants_map == nullptr) throw not_ours("it has no map ABI");
+  if (constants.abi != XDP_LB_ABI)
+    throw not_ours("its map ABI is " + std::to_string(constants.abi) + ", not " +
+                   std::to_string(XDP_LB_ABI));
+  bpf_map* arena = bpf_object__find_map_by_name(object.get(), "lb_arena");
+  if (arena == nullptr) throw not_ours("it has no map lb_arena");
+  constants.arena_size = arena_size;
+  if (bpf_map__set_initial_value(constants_map, &constants, sizeof(constants)) != 0 ||
+      bpf_map__set_value_size(arena, arena_size) != 0)
+    throw SystemError(errno, "sizing the arena");
+  return object;
+}
+
+void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size) {
+  const auto object = open_object(file, pin_path, arena_size);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) bpf_program__set_autoload(program, false);
+  const int error = bpf_object__load(object.get());
+  if (error == 0) return;
+  if (error == -ENOMEM || error == -E2BIG)
+    throw SystemError(-error, "making the maps", "a smaller --arena needs less memory");
+  throw SystemError(-error, "making the maps in " + pin_path);
+}
+
+}  // namespace xdplb

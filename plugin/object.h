@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The BPF object file: where it is, and what is made from it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+struct bpf_object;
+
+namespace xdplb {
+
+// libbpf's and libxdp's own messages, kept back while a Diagnostics lives. One at a time.
+class Diagnostics {
+ public:
+  Diagnostics();
+  ~Diagnostics();
+  Diagnostics(const Diagnostics&) = delete;
+  Diagnostics& operator=(const Diagnostics&) = delete;
+  [[nodiscard]] const std::string& text() const { return *text_; }
+
+ private:
+  std::unique_ptr<std::string> text_;
+};
+
+struct ObjectDeleter {
+  void operator()(bpf_object* object) const;
+};
+using Object = std::unique_ptr<bpf_object, ObjectDeleter>;
+
+// The file given, or else the installed one. Throws Error where there is none.
+std::string find_object(const std::optional<std::string>& given);
+
+// Opens the file with its maps' pin paths in pin_path, its arena of that many bytes, and nothing
+// loaded yet. Throws Error where the file is none of ours or has another map ABI.
+Object open_object(const std::string& file, const std::string& pin_path, std::uint32_t arena_size);
+
+// Makes and pins those maps that aren't pinned yet.
+void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size);
+
+}  // namespace xdplb

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/pins.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <filesystem>
+
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+constexpr std::array shapes{
+    MapShape{"lb_meta", BPF_MAP_TYPE_ARRAY, sizeof(lb_meta), 1, false},
+    MapShape{"lb_arena", BPF_MAP_TYPE_ARRAY, 0, 1, false},
+    MapShape{"lb_services", BPF_MAP_TYPE_ARRAY, sizeof(lb_service), LB_SERVICES, false},
+    MapShape{"lb_backends", BPF_MAP_TYPE_ARRAY, sizeof(lb_backend), LB_BACKENDS, false},
+    MapShape{"lb_vlans", BPF_MAP_TYPE_HASH, sizeof(lb_vlan), LB_VLANS, false},
+    MapShape{"lb_next_hops", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_next_hop), LB_BACKENDS, false},
+    MapShape{"lb_reason_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_FAMILIES,
+             true},
+    MapShape{"lb_service_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_SERVICES,
+             true},
+    MapShape{"lb_backend_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_counter), LB_BACKENDS, true},
+};
+
+std::string pin_of(const std::string& folder, std::string_view map) {
+  return folder + "/" + std::string(map);
+}
+
+// The nearest folder above path, or path itself, that exists.
+std::string existing_part(std::filesystem::path path) {
+  while (!path.empty() && path != path.root_path() && !std::filesystem::exists(path))
+    path = path.parent_path();
+  return path.empty() ? "." : path.string();
+}
+
+bpf_map_info info_of(const Fd& map, const std::string& pin) {
+  bpf_map_info info{};
+  std::uint32_t size = sizeof(info);
+  if (::bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0)
+    throw SystemError(errno, pin + " is not a BPF map",
+                      "remove what else uses the folder, or give another with --pin-path");
+  return info;
+}
+
+void require_shape(const bpf_map_info& info, const MapShape& shape, const std::string& pin) {
+  const auto refuse = [&](const std::string& what, std::uint64_t is, std::uint64_t should) {
+    throw Error(pin + ": " + what + " is " + std::to_string(is) + ", not " + std::to_string(should),
+                "the maps are another program's or another release's: unload with the release "
+                "that made them, or give another folder with --pin-path");
+  };
+  if (info.type != shape.type) refuse("the map's type", info.type, shape.type);
+  if (info.key_size != 4) refuse("the key's size", info.key_size, 4);
+  if (info.max_entries != shape.max_entries)
+    refuse("the number of entries", info.max_entries, shape.max_entries);
+  if (shape.value_size != 0 && info.value_size != shape.value_size)
+    refuse("the value's size", info.value_size, shape.value_size);
+  if (shape.value_size == 0 && !std::has_single_bit(info.value_size))
+    refuse("the value's size", info.value_size, LB_ARENA_SIZE);
+}
+
+Fd open_map(const std::string& folder, const MapShape& shape, Access access, bpf_map_info& info) {
+  const auto pin = pin_of(folder, shape.name);
+  struct bpf_obj_get_opts opts {};
+  opts.sz = sizeof(opts);
+  // The kernel maps no value memory, not even to be read, through a read-only descriptor.
+  opts.file_flags = access == Access::read && shape.for_group ? BPF_F_RDONLY : 0;
+  Fd map(::bpf_obj_get_opts(pin.c_str(), &opts));
+  if (!map) {
+    if (errno == ENOENT)
+      throw Error(pin + " is missing while others of the component's maps are there",
+                  "run 'xdp-lb unload --all', then load again");
+    throw SystemError(errno, "opening " + pin);
+  }
+  info = info_of(map, pin);
+  require_shape(info, shape, pin);
+  return map;
+}
+
+}  // namespace
+
+std::span<const MapShape> map_shapes() { return shapes; }
+
+void require_bpffs(const std::string& pin_path) {
+  struct statfs fs {};
+  const auto place = existing_part(pin_path);
+  if (::statfs(place.c_str(), &fs) != 0) throw SystemError(errno, "looking at " + place);
+  if (fs.f_type == BPF_FS_MAGIC) return;
+  const auto message = pin_path + " is not on a BPF file system";
+  if (pin_path.starts_with("/sys/fs/bpf"))
+    throw Unsupported(message,
+                      "mount one with 'mount -t bpf bpf /sys/fs/bpf'; under 'ip netns exec', which "
+                      "hides it, use 'nsenter --net=/run/netns/NAME' instead");
+  throw Error(message, "give a folder on a mounted bpffs with --pin-path");
+}
+
+void make_pin_folder(const std::string& pin_path) {
+  if (::mkdir(pin_path.c_str(), 0750) != 0 && errno != EEXIST)
+    throw SystemError(errno, "making the pin folder " + pin_path);
+}
+
+PinLock::PinLock(const std::string& pin_path, Access access) {
+  require_bpffs(pin_path);
+  while (true) {
+    folder_ = Fd(::open(pin_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder_) {
+      if (errno == ENOENT) return;
+      throw SystemError(errno, "opening the pin folder " + pin_path);
+    }
+    if (::flock(folder_.get(), access == Access::change ? LOCK_EX : LOCK_SH) != 0)
+      throw SystemError(errno, "locking the pin folder " + pin_path);
+    // Whoever had the lock may have removed the folder with the last interface.
+    struct stat locked {};
+    struct stat now {};
+    if (::fstat(folder_.get(), &locked) != 0) throw SystemError(errno, "looking at " + pin_path);
+    if (::stat(pin_path.c_str(), &now) == 0 && now.st_ino == locked.st_ino) return;
+  }
+}
+
+bool has_maps(const std::string& pin_path) {
+  return std::ranges::any_of(shapes, [&](const auto& shape) {
+    std::error_code error;
+    return std::filesystem::exists(pin_of(pin_path, shape.name), error);
+  });
+}
+
+std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path) {
+  std::optional<std::uint32_t> size;
+  for (const auto& shape : shapes) {
+    std::error_code error;
+    if (!std::filesystem::exists(pin_of(pin_path, shape.name), error)) continue;
+    bpf_map_info info{};
+    open_map(pin_path, shape, Access::read, info);
+    if (shape.name == "lb_arena") size = info.value_size;
+  }
+  return size;
+}
+
+Pins::Pins(const std::string& pin_path, Access access) : path_(pin_path) {
+  require_bpffs(pin_path);
+  std::error_code error;
+  const bool there = std::filesystem::exists(pin_path, error);
+  if (error) throw SystemError(error.value(), "looking at " + pin_path);
+  if (!there || !has_maps(pin_path))
+    throw NotLoaded("no maps of xdp-lb are pinned in " + pin_path,
+                    "load the component first: xdp-lb load IFNAME");
+
+  const bool writable = access == Access::change;
+  for (const auto& shape : shapes) {
+    bpf_map_info info{};
+    Fd map = open_map(pin_path, shape, access, info);
+    const auto pin = pin_of(pin_path, shape.name);
+    const auto size = std::size_t{info.value_size} * info.max_entries;
+    if (shape.name == "lb_meta") meta_ = Mapping(map, size, writable, pin);
+    if (shape.name == "lb_services") services_ = Mapping(map, size, writable, pin);
+    if (shape.name == "lb_backends") backends_ = Mapping(map, size, writable, pin);
+    if (shape.name == "lb_arena") {
+      arena_ = Mapping(map, size, writable, pin);
+      arena_id_ = info.id;
+    }
+    if (shape.name == "lb_vlans") vlans_ = std::move(map);
+    if (shape.name == "lb_reason_cnt") reason_cnt_ = std::move(map);
+    if (shape.name == "lb_service_cnt") service_cnt_ = std::move(map);
+    if (shape.name == "lb_backend_cnt") backend_cnt_ = std::move(map);
+  }
+  const auto abi = load(meta().abi);
+  if (abi == 0 && writable)
+    adopt();
+  else if (abi != 0 && abi != XDP_LB_ABI)
+    throw Error("the maps in " + pin_path + " have map ABI " + std::to_string(abi) +
+                    ", and this release has " + std::to_string(XDP_LB_ABI),
+                "use the release that made them, or unload with it and load with this one");
+}
+
+void Pins::adopt() {
+  if (::getrandom(meta().cluster_key, sizeof(meta().cluster_key), 0) !=
+      static_cast<ssize_t>(sizeof(meta().cluster_key)))
+    throw SystemError(errno, "making a random cluster key");
+  for (const auto& shape : shapes) {
+    const auto pin = pin_of(path_, shape.name);
+    if (::chmod(pin.c_str(), shape.for_group ? 0640 : 0600) != 0)
+      throw SystemError(errno, "setting the mode of " + pin);
+  }
+  if (::chmod(path_.c_str(), 0750) != 0) throw SystemError(errno, "setting the mode of " + path_);
+  store(meta().abi, std::uint32_t{XDP_LB_ABI});
+}
+
+std::uint32_t pinned_arena_id(const std::string& pin_path) {
+  const Fd map(::bpf_obj_get(pin_of(pin_path, "lb_arena").c_str()));
+  return map ? info_of(map, pin_path).id : 0;
+}
+
+void remove_pins(const std::string& pin_path) {
+  for (const auto& shape : shapes) {
+    const auto pin = pin_of(pin_path, shape.name);
+    if (::unlink(pin.c_str()) != 0 && errno != ENOENT)
+      throw SystemError(errno, "removing the pin " + pin);
+  }
+  if (::rmdir(pin_path.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY)
+    throw SystemError(errno, "removing the pin folder " + pin_path);
+}
+
+}  // namespace xdplb

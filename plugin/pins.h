@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The folder of bpffs with the component's maps: the only state there is.
+//
+// Opening checks that the folder is on bpffs, that each map is there with the shape that bpf/abi.h
+// gives it, and that the map ABI is ours; maps that a plain xdp-loader has just made, all zero,
+// are adopted: given an ABI number and a cluster key.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "bpf/abi.h"
+#include "plugin/fd.h"
+#include "plugin/map.h"
+
+namespace xdplb {
+
+inline constexpr std::string_view default_pin_path = "/sys/fs/bpf/xdp-lb";
+
+enum class Access { read, change };
+
+void make_pin_folder(const std::string& pin_path);
+
+// Held while something is read or changed: flock(2) on the pin folder, as libxdp locks its own.
+// Waits for others that change something. Where there is no folder, there is nothing to lock.
+class PinLock {
+ public:
+  PinLock(const std::string& pin_path, Access access);
+
+ private:
+  Fd folder_;
+};
+
+// Throws where path can't be a pin folder: not on bpffs (with the command that mounts one).
+void require_bpffs(const std::string& pin_path);
+
+// The shape of a map as bpf/abi.h has it.
+struct MapShape {
+  std::string_view name;
+  std::uint32_t type;
+  std::uint32_t value_size;  // 0: any power of two (lb_arena)
+  std::uint32_t max_entries;
+  bool for_group;  // counters, which a group may read
+};
+std::span<const MapShape> map_shapes();
+
+bool has_maps(const std::string& pin_path);
+
+// The arena's size where maps are pinned. Throws Error where one of them is not as it should be.
+std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path);
+
+class Pins {
+ public:
+  // Throws NotLoaded where there are no maps, Error where they are not ours.
+  Pins(const std::string& pin_path, Access access);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] lb_meta& meta() const { return meta_.as<lb_meta>()[0]; }
+  [[nodiscard]] std::span<lb_service> services() const { return services_.as<lb_service>(); }
+  [[nodiscard]] std::span<lb_backend> backends() const { return backends_.as<lb_backend>(); }
+  [[nodiscard]] const Mapping& arena() const { return arena_; }
+  [[nodiscard]] std::size_t arena_size() const { return arena_.size(); }
+
+  [[nodiscard]] const Fd& vlans() const { return vlans_; }
+  [[nodiscard]] const Fd& reason_counters() const { return reason_cnt_; }
+  [[nodiscard]] const Fd& service_counters() const { return service_cnt_; }
+  [[nodiscard]] const Fd& backend_counters() const { return backend_cnt_; }
+  // Identifies the set of maps: a program that uses the map with this id is ours.
+  [[nodiscard]] std::uint32_t arena_id() const { return arena_id_; }
+
+ private:
+  void adopt();
+
+  std::string path_;
+  Mapping meta_, services_, backends_, arena_;
+  Fd vlans_, reason_cnt_, service_cnt_, backend_cnt_;
+  std::uint32_t arena_id_ = 0;
+};
+
+// The id of the pinned lb_arena; 0 where there is none.
+std::uint32_t pinned_arena_id(const std::string& pin_path);
+
+// Removes the maps' pins and the folder, and nothing else.
+void remove_pins(const std::string& pin_path);
+
+}  // namespace xdplb

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// State::settle(): makes tables, index and records follow from what the records say.
+#include <algorithm>
+#include <cstring>
+#include <ranges>
+
+#include "plugin/error.h"
+#include "plugin/state.h"
+
+namespace xdplb {
+
+namespace {
+
+std::uint32_t lines_of(std::uint64_t bytes) {
+  return static_cast<std::uint32_t>((bytes + LB_LINE - 1) / LB_LINE);
+}
+
+std::uint64_t index_bytes(const lb_index_ref& ref) {
+  const std::uint64_t displacements = std::uint64_t{2} << ref.bucket_bits;
+  return lines_of(displacements) * std::uint64_t{LB_LINE} +
+         (std::uint64_t{sizeof(lb_index_entry)} << ref.entry_bits);
+}
+
+std::uint64_t table_bytes(const lb_table_ref& ref) {
+  return std::uint64_t{sizeof(lb_slot)} << ref.k;
+}
+
+}  // namespace
+
+std::vector<Extent> State::extents_in_use() const {
+  std::vector<Extent> extents{{0, lines_of(sizeof(lb_arena_head))}};
+  const auto index = load(pins_.arena().as<lb_arena_head>()[0].index);
+  if (index.line != 0) extents.push_back({index.line, lines_of(index_bytes(index))});
+  for (const auto& service : pins_.services()) {
+    const auto table = load(service.table);
+    if (table.line != 0) extents.push_back({table.line, lines_of(table_bytes(table))});
+  }
+  return extents;
+}
+
+std::uint32_t State::allocate(std::uint64_t bytes) const {
+  const auto line = find_free(extents_in_use(), lines_of(pins_.arena_size()), lines_of(bytes));
+  if (!line) throw Error("the arena has no room for " + std::to_string(bytes) + " more bytes");
+  return *line;
+}
+
+// A full arena must be seen before anything is changed. Two indexes more than now must fit: the
+// next one, and the one after it, without which no service could be deleted.
+void State::require_room(const ServiceId& added, std::uint64_t table_bytes) const {
+  auto keys = index_keys();
+  keys.push_back({added, 0});
+  const auto index = build_index(keys).bytes.size();
+  auto used = extents_in_use();
+  for (const auto bytes : {table_bytes, std::uint64_t{index}, std::uint64_t{index}}) {
+    const auto line = find_free(used, lines_of(pins_.arena_size()), lines_of(bytes));
+    if (!line)
+      throw Error("service " + added.to_string() + " needs " +
+                      std::to_string(table_bytes + 2 * index) + " bytes, and the arena of " +
+                      std::to_string(pins_.arena_size()) + " bytes has no room for them",
+                  "give services fewer --slots, or unload and load again with a larger --arena");
+    used.push_back({*line, lines_of(bytes)});
+  }
+}
+
+std::vector<IndexKey> State::index_keys() const {
+  std::vector<IndexKey> keys;
+  for (const auto& service : services()) keys.push_back({service.id, service.number});
+  return keys;
+}
+
+Table State::make_table(const lb_service& service, const std::vector<Backend>& members) const {
+  TableSpec spec{service.table_seed, load(service.table).k,
+                 static_cast<Balance>(load(service.conf).balance)};
+  for (const auto& backend : members)
+    spec.backends.push_back(
+        {backend.id.address.bytes(), backend.id.port, backend.weight, backend.drain});
+  return build_table(spec);
+}
+
+bool State::caps_bind(const Service& service) const {
+  return make_table(pins_.services()[service.number], backends(service.number)).caps_binding;
+}
+
+void State::settle_table(lb_service& service) {
+  const auto members = backends(static_cast<std::uint32_t>(&service - pins_.services().data()));
+  const auto table = make_table(service, members);
+  auto conf = load(service.conf);
+  auto ref = load(service.table);
+  const bool is_new = ref.line == 0;
+  if (is_new) ref.line = allocate(table_bytes(ref));
+  const auto slots = pins_.arena().as<lb_slot>().subspan(
+      std::size_t{ref.line} * LB_LINE / sizeof(lb_slot), table.first.size());
+  for (std::size_t i = 0; i < slots.size(); i++) {
+    const auto choice = table.first[i];
+    const auto handle = choice == no_backend ? std::uint16_t{0}
+                                             : static_cast<std::uint16_t>(members[choice].handle);
+    const lb_slot wanted{handle, handle};
+    const auto now = load(slots[i]);
+    if (is_new || now.current != wanted.current || now.previous != wanted.previous)
+      store(slots[i], wanted);
+  }
+  if (is_new) store(service.table, ref);
+  conf.table_stale = 0;
+  store(service.conf, conf);
+}
+
+void State::settle_index() {
+  auto index = build_index(index_keys());
+  if (!index.bytes.empty()) {
+    index.ref.line = allocate(index.bytes.size());
+    std::memcpy(pins_.arena().data() + std::size_t{index.ref.line} * LB_LINE, index.bytes.data(),
+                index.bytes.size());
+  }
+  store(pins_.arena().as<lb_arena_head>()[0].index, index.ref);
+  store(pins_.meta().index_stale, 0U);
+}
+
+// Backends that were removed, or whose service was: no slot holds them any more.
+void State::free_backends() {
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    auto& record = records[handle];
+    const auto conf = load(record.conf);
+    if (conf.state == LB_BACKEND_FREE) continue;
+    auto& service = pins_.services()[conf.service];
+    if (conf.state != LB_BACKEND_REMOVED && load(service.conf).state == LB_SERVICE_LIVE) continue;
+    service.retired += counters_.of_backend(handle);
+    counters_.reset_backend(handle);
+    store(record.conf, lb_backend_conf{});
+  }
+}
+
+void State::free_services() {
+  for (auto& service : pins_.services()) {
+    const auto conf = load(service.conf);
+    if (conf.state != LB_SERVICE_REMOVED) continue;
+    pins_.meta().retired[conf.family] += service.retired;
+    service.retired = {};
+    counters_.reset_service(static_cast<std::uint32_t>(&service - pins_.services().data()));
+    store(service.table, lb_table_ref{});
+    store(service.conf, lb_service_conf{});
+  }
+}
+
+void State::settle() {
+  bool tables = false;
+  bool removals = false;
+  for (auto& service : pins_.services()) {
+    const auto conf = load(service.conf);
+    removals |= conf.state == LB_SERVICE_REMOVED;
+    if (conf.state != LB_SERVICE_LIVE || conf.table_stale == 0) continue;
+    settle_table(service);
+    tables = true;
+  }
+  const bool index = removals || load(pins_.meta().index_stale) != 0;
+  if (index) settle_index();
+  removals |= std::ranges::any_of(pins_.backends(), [](const auto& record) {
+    return load(record.conf).state == LB_BACKEND_REMOVED;
+  });
+  if (!tables && !index && !removals) return;
+  // What the old index, tables and slots named may be reused once no packet can hold it.
+  wait_for_packets();
+  if (removals) {
+    free_backends();
+    free_services();
+  }
+  store(pins_.meta().generation, load(pins_.meta().generation) + 1);
+}
+
+}  // namespace xdplb

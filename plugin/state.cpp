@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/state.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "plugin/cluster_key.h"
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+ServiceId id_of(const lb_service& record) {
+  const auto conf = load(record.conf);
+  return {Address(std::to_array(record.addr)), ntohs(conf.wire_port),
+          static_cast<Protocol>(conf.proto)};
+}
+
+BackendId id_of(const lb_backend& record) {
+  return {Address(std::to_array(record.addr)), ntohs(load(record.conf).wire_port)};
+}
+
+bool is_live(const lb_backend_conf& conf) {
+  return conf.state == LB_BACKEND_UP || conf.state == LB_BACKEND_DRAIN;
+}
+
+void mark_stale(lb_service& service) {
+  auto conf = load(service.conf);
+  conf.table_stale = 1;
+  store(service.conf, conf);
+}
+
+// l2 keeps the packet's port, so a backend can only have the service's.
+BackendId checked(const ServiceId& service, BackendId backend) {
+  if (backend.port != 0 && backend.port != service.port)
+    throw Error("backend " + backend.to_string() + " of service " + service.to_string() +
+                    ": forwarding mode l2 keeps the packet's port",
+                "leave the backend's port out");
+  if (backend.address == service.vip)
+    throw Error("backend " + backend.to_string() + " has the VIP as its address",
+                "give the address that the backend itself answers to on its network");
+  backend.port = 0;
+  return backend;
+}
+
+void require_weight(unsigned weight) {
+  if (weight > max_weight)
+    throw Error("weight " + std::to_string(weight) + " is above " + std::to_string(max_weight),
+                "give a weight from 0 (drain) to " + std::to_string(max_weight));
+}
+
+// Writes the hop that isn't in use, then makes it the one in use: one word.
+void set_hop(lb_backend& record, lb_backend_head head, const lb_hop& hop) {
+  if (hop.ifindex == 0) {
+    head.static_hop = 0;
+  } else {
+    head.static_hop = head.static_hop == 1 ? 2 : 1;
+    record.hop[head.static_hop - 1] = hop;
+  }
+  head.generation++;
+  store(record.head, head);
+}
+
+void apply_weight(lb_backend_conf& conf, unsigned weight) {
+  conf.state = weight == 0 ? LB_BACKEND_DRAIN : LB_BACKEND_UP;
+  if (weight != 0) conf.weight = static_cast<std::uint16_t>(weight);
+}
+
+Backend to_backend(const lb_backend& record, std::uint32_t handle) {
+  const auto conf = load(record.conf);
+  const auto head = load(record.head);
+  Backend backend{
+      handle,      conf.service, id_of(record), conf.weight, conf.state == LB_BACKEND_DRAIN,
+      std::nullopt};
+  if (head.static_hop != 0) backend.hop = record.hop[(head.static_hop - 1) & 1];
+  return backend;
+}
+
+}  // namespace
+
+std::string_view to_string(Forward) { return "l2"; }
+
+std::optional<Forward> parse_forward(std::string_view text) {
+  if (text == "l2") return Forward::l2;
+  return std::nullopt;
+}
+
+std::string_view to_string(Balance balance) {
+  switch (balance) {
+    case Balance::exact:
+      return "exact";
+    case Balance::off:
+      return "off";
+    default:
+      return "slack";
+  }
+}
+
+std::optional<Balance> parse_balance(std::string_view text) {
+  for (const auto balance : {Balance::slack, Balance::exact, Balance::off})
+    if (text == to_string(balance)) return balance;
+  return std::nullopt;
+}
+
+std::vector<Service> State::services() const {
+  std::vector<Service> all;
+  const auto records = pins_.services();
+  for (std::uint32_t number = 0; number < records.size(); number++) {
+    const auto conf = load(records[number].conf);
+    if (conf.state != LB_SERVICE_LIVE) continue;
+    all.push_back({number, id_of(records[number]), static_cast<Forward>(conf.forward),
+                   static_cast<Balance>(conf.balance), 1U << (load(records[number].table).k & 31),
+                   conf.table_stale == 0});
+  }
+  std::ranges::sort(all, {}, &Service::id);
+  return all;
+}
+
+std::vector<Backend> State::backends(std::uint32_t service) const {
+  std::vector<Backend> all;
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    const auto conf = load(records[handle].conf);
+    if (is_live(conf) && conf.service == service)
+      all.push_back(to_backend(records[handle], handle));
+  }
+  std::ranges::sort(all, {}, &Backend::id);
+  return all;
+}
+
+Service State::service(const ServiceId& id) const {
+  const auto all = services();
+  const auto found = std::ranges::find(all, id, &Service::id);
+  if (found == all.end())
+    throw Error("there is no service " + id.to_string(),
+                "'xdp-lb service list' shows those there are");
+  return *found;
+}
+
+std::optional<Backend> State::find_backend(const Service& service, const BackendId& id) const {
+  const auto all = backends(service.number);
+  const BackendId wanted{id.address, id.port == service.id.port ? std::uint16_t{0} : id.port};
+  const auto found = std::ranges::find(all, wanted, &Backend::id);
+  if (found == all.end()) return std::nullopt;
+  return *found;
+}
+
+lb_service& State::record(const ServiceId& id) const {
+  return pins_.services()[service(id).number];
+}
+
+lb_backend& State::record(const Service& service, const BackendId& id) const {
+  const auto backend = find_backend(service, id);
+  if (!backend)
+    throw Error("service " + service.id.to_string() + " has no backend " + id.to_string(),
+                "'xdp-lb backend list " + service.id.to_string() + "' shows those it has");
+  return pins_.backends()[backend->handle];
+}
+
+lb_counter State::forwarded(const Service& service) const {
+  auto sum = pins_.services()[service.number].retired;
+  for (const auto& backend : backends(service.number)) sum += counters_.of_backend(backend.handle);
+  return sum;
+}
+
+std::array<lb_counter, LB_FAMILIES> State::forwarded() const {
+  auto sum = std::to_array(pins_.meta().retired);
+  for (const auto& service : services()) sum[family_of(service.id.vip)] += forwarded(service);
+  return sum;
+}
+
+std::vector<std::uint32_t> State::slots_of(const Service& service) const {
+  std::vector<std::uint32_t> counts(LB_BACKENDS);
+  const auto table = load(pins_.services()[service.number].table);
+  if (table.line == 0) return counts;
+  const auto slots = pins_.arena().as<lb_slot>().subspan(
+      std::size_t{table.line} * LB_LINE / sizeof(lb_slot), service.slots);
+  for (const auto& slot : slots) counts[load(slot).current]++;
+  return counts;
+}
+
+void State::add_service(const ServiceId& id, const ServiceChange& options) {
+  settle();
+  const auto slots = options.slots.value_or(default_slots);
+  if (!std::has_single_bit(slots) || slots < min_slots || slots > max_slots)
+    throw Error(std::to_string(slots) + " slots: not a power of two from " +
+                    std::to_string(min_slots) + " to " + std::to_string(max_slots),
+                "leave --slots out for " + std::to_string(default_slots));
+  const auto records = pins_.services();
+  for (const auto& service : services())
+    if (service.id == id)
+      throw Error("service " + id.to_string() + " exists already",
+                  "'xdp-lb service set' changes it");
+  const auto free = std::ranges::find_if(
+      records, [](const auto& record) { return load(record.conf).state == LB_SERVICE_FREE; });
+  if (free == records.end())
+    throw Error("all " + std::to_string(LB_SERVICES) + " services are in use", "delete one first");
+  require_room(id, std::uint64_t{slots} * sizeof(lb_slot));
+
+  const auto keys = derive_flow_keys(std::to_array(pins_.meta().cluster_key), id.vip.bytes(),
+                                     id.port, static_cast<std::uint8_t>(id.protocol));
+  free->table = {0, static_cast<std::uint8_t>(std::countr_zero(slots)), 0, 0};
+  std::ranges::copy(keys.k, free->key);
+  free->table_seed = keys.table_seed;
+  std::ranges::copy(id.vip.bytes(), free->addr);
+  free->retired = {};
+  store(pins_.meta().index_stale, 1U);
+  store(free->conf,
+        lb_service_conf{
+            LB_SERVICE_LIVE, static_cast<std::uint8_t>(options.forward.value_or(Forward::l2)),
+            static_cast<std::uint8_t>(options.balance.value_or(Balance::slack)), 1, htons(id.port),
+            static_cast<std::uint8_t>(id.protocol), static_cast<std::uint8_t>(family_of(id.vip))});
+  settle();
+}
+
+void State::set_service(const ServiceId& id, const ServiceChange& change) {
+  settle();
+  auto& service = record(id);
+  auto conf = load(service.conf);
+  if (change.forward) conf.forward = static_cast<std::uint8_t>(*change.forward);
+  if (change.balance) conf.balance = static_cast<std::uint8_t>(*change.balance);
+  conf.table_stale = 1;
+  store(service.conf, conf);
+  settle();
+}
+
+void State::delete_service(const ServiceId& id) {
+  settle();
+  auto& service = record(id);
+  auto conf = load(service.conf);
+  conf.state = LB_SERVICE_REMOVED;
+  store(service.conf, conf);
+  settle();
+}
+
+void State::add_backend(const ServiceId& id, const BackendId& backend,
+                        const BackendChange& options) {
+  settle();
+  const auto weight = options.weight.value_or(1);
+  require_weight(weight);
+  const auto owner = service(id);
+  const auto wanted = checked(id, backend);
+  if (find_backend(owner, wanted))
+    throw Error("service " + id.to_string() + " has backend " + wanted.to_string() + " already",
+                "'xdp-lb backend set' changes it");
+  const auto records = pins_.backends().subspan(1);
+  const auto free = std::ranges::find_if(
+      records, [](const auto& record) { return load(record.conf).state == LB_BACKEND_FREE; });
+  if (free == records.end() || backends(owner.number).size() >= max_table_backends)
+    throw Error("all " + std::to_string(max_table_backends) + " backends are in use",
+                "delete one first");
+
+  mark_stale(pins_.services()[owner.number]);
+  std::ranges::copy(wanted.address.bytes(), free->addr);
+  auto head = load(free->head);
+  head.forward = static_cast<std::uint8_t>(owner.forward);
+  set_hop(*free, head, options.hop.value_or(lb_hop{}));
+  lb_backend_conf conf{static_cast<std::uint16_t>(owner.number), 1, htons(wanted.port), 0,
+                       static_cast<std::uint8_t>(family_of(wanted.address))};
+  apply_weight(conf, weight);
+  store(free->conf, conf);
+  settle();
+}
+
+void State::set_backend(const ServiceId& id, const BackendId& backend,
+                        const BackendChange& change) {
+  settle();
+  if (change.weight) require_weight(*change.weight);
+  const auto owner = service(id);
+  auto& changed = record(owner, backend);
+  if (change.hop) set_hop(changed, load(changed.head), *change.hop);
+  if (change.weight) {
+    mark_stale(pins_.services()[owner.number]);
+    auto conf = load(changed.conf);
+    apply_weight(conf, *change.weight);
+    store(changed.conf, conf);
+  }
+  settle();
+}
+
+void State::delete_backend(const ServiceId& id, const BackendId& backend) {
+  settle();
+  const auto owner = service(id);
+  auto& removed = record(owner, backend);
+  mark_stale(pins_.services()[owner.number]);
+  auto conf = load(removed.conf);
+  conf.state = LB_BACKEND_REMOVED;
+  store(removed.conf, conf);
+  settle();
+}
+
+}  // namespace xdplb

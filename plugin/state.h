@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The services and backends in the maps, and every change of them.
+//
+// A change is one word that says what shall be, and then settle(), which makes tables, index and
+// records follow from what the records say. A process that dies in between leaves an unsettled
+// change; the next command finds it and finishes it first. At each moment a packet finds a whole
+// table and a whole index, the old or the new.
+//
+// Callers hold PinLock with Access::change. Errors of the administrator throw Error before
+// anything is changed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/address.h"
+#include "plugin/arena.h"
+#include "plugin/counters.h"
+#include "plugin/index.h"
+#include "plugin/pins.h"
+#include "plugin/table.h"
+
+namespace xdplb {
+
+enum class Forward : std::uint8_t { l2 = LB_FORWARD_L2 };
+
+std::string_view to_string(Forward forward);
+std::string_view to_string(Balance balance);
+std::optional<Forward> parse_forward(std::string_view text);
+std::optional<Balance> parse_balance(std::string_view text);
+
+inline constexpr unsigned default_slots = 16384;
+inline constexpr unsigned min_slots = 1U << min_table_bits;
+inline constexpr unsigned max_slots = 1U << max_table_bits;
+
+struct Service {
+  std::uint32_t number;
+  ServiceId id;
+  Forward forward;
+  Balance balance;
+  unsigned slots;
+  bool settled;  // its table is what its backends mean
+};
+
+struct Backend {
+  std::uint32_t handle;
+  std::uint32_t service;
+  BackendId id;
+  unsigned weight;  // 1 to 65535, kept while draining
+  bool drain;
+  std::optional<lb_hop> hop;  // static
+};
+
+struct ServiceChange {
+  std::optional<Forward> forward;
+  std::optional<Balance> balance;
+  std::optional<unsigned> slots;  // only when the service is made
+};
+
+struct BackendChange {
+  std::optional<unsigned> weight;  // 0: drain, and keep the weight
+  std::optional<lb_hop> hop;       // ifindex 0: ask the kernel
+};
+
+class State {
+ public:
+  explicit State(const Pins& pins) : pins_(pins), counters_(pins) {}
+
+  [[nodiscard]] std::vector<Service> services() const;                       // by id
+  [[nodiscard]] std::vector<Backend> backends(std::uint32_t service) const;  // by id
+  [[nodiscard]] Service service(const ServiceId& id) const;                  // throws Error
+  [[nodiscard]] std::optional<Backend> find_backend(const Service& service,
+                                                    const BackendId& id) const;
+  // What the service forwarded, to removed backends too.
+  [[nodiscard]] lb_counter forwarded(const Service& service) const;
+  // By family: what services forwarded, removed ones too.
+  [[nodiscard]] std::array<lb_counter, LB_FAMILIES> forwarded() const;
+  // How many slots each handle has in the service's table, as packets see it.
+  [[nodiscard]] std::vector<std::uint32_t> slots_of(const Service& service) const;
+
+  // Do caps keep some slot from the backend that it prefers?
+  [[nodiscard]] bool caps_bind(const Service& service) const;
+
+  void add_service(const ServiceId& id, const ServiceChange& options);
+  void set_service(const ServiceId& id, const ServiceChange& change);
+  void delete_service(const ServiceId& id);
+  void add_backend(const ServiceId& id, const BackendId& backend, const BackendChange& options);
+  void set_backend(const ServiceId& id, const BackendId& backend, const BackendChange& change);
+  void delete_backend(const ServiceId& id, const BackendId& backend);
+
+  // Finishes whatever change is unfinished. Called by every change, before and after.
+  void settle();
+
+ private:
+  [[nodiscard]] lb_service& record(const ServiceId& id) const;
+  [[nodiscard]] lb_backend& record(const Service& service, const BackendId& id) const;
+  [[nodiscard]] std::vector<Extent> extents_in_use() const;
+  [[nodiscard]] std::vector<IndexKey> index_keys() const;
+  [[nodiscard]] std::uint32_t allocate(std::uint64_t bytes) const;
+  void require_room(const ServiceId& added, std::uint64_t table_bytes) const;
+  [[nodiscard]] Table make_table(const lb_service& service,
+                                 const std::vector<Backend>& members) const;
+  void settle_table(lb_service& service);
+  void settle_index();
+  void free_backends();
+  void free_services();
+
+  const Pins& pins_;
+  Counters counters_;
+};
+
+}  // namespace xdplb
