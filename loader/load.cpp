@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <cstdlib>
 #include <fstream>
 
 #include "bpf/abi.h"
@@ -63,6 +64,8 @@ int run_load(const Arguments& arguments) {
       .flag("single-ok", "attach alone where the kernel can't have a chain");
   if (!command.parse(arguments)) return 0;
 
+  // With it libxdp would attach without a chain. --single-ok is the way to ask for that.
+  ::unsetenv("LIBXDP_SKIP_DISPATCHER");
   LoadOptions options;
   options.pin_path = command.pin_path();
   options.object = command.get("object");

@@ -14,6 +14,8 @@ void TextTable::row(std::vector<std::string> cells) { rows_.push_back(std::move(
 
 void TextTable::rule() { rows_.emplace_back(); }
 
+bool TextTable::empty() const { return rows_.back().empty(); }
+
 void TextTable::print() const {
   std::vector<std::size_t> widths;
   for (const auto& cells : rows_)
@@ -95,6 +97,7 @@ void print_reasons(const FamilyReasons& reasons) {
                  fates[static_cast<std::size_t>(reason_fate(reason))],
                  std::string(reason_text(reason))});
     }
+  if (table.empty()) table.row({"<No packets yet>"});
   table.print();
 }
 

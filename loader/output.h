@@ -19,6 +19,7 @@ class TextTable {
  public:
   void row(std::vector<std::string> cells);
   void rule();
+  [[nodiscard]] bool empty() const;  // no row below the rule
   void print() const;
 
  private:

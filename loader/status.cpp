@@ -38,6 +38,7 @@ void print_chains(const std::vector<Place>& all) {
                  std::to_string(component.id), component.tag,
                  component.actions + (component.running ? "" : " <not running>")});
   }
+  if (table.empty()) table.row({"<No XDP program loaded!>"});
   table.print();
 }
 
@@ -88,7 +89,7 @@ void print_services(const State& state) {
                std::string(to_string(service.balance)), std::to_string(service.slots),
                std::to_string(backends.size()), remark(state, service, backends)});
   }
-  if (services.empty()) table.row({"<No services>"});
+  if (table.empty()) table.row({"<No services>"});
   table.print();
 }
 
@@ -124,6 +125,14 @@ int print_all(const Command& command, const std::vector<Place>& all, const Pins&
   return 0;
 }
 
+// Without our maps: what is there may tell why.
+void print_chains_alone(const Command& command, const std::vector<Place>& all) {
+  if (command.json())
+    print_json({{"pin_path", command.pin_path()}, {"interfaces", chains_json(all)}});
+  else
+    print_chains(all);
+}
+
 }  // namespace
 
 int run_status(const Arguments& arguments) {
@@ -132,8 +141,9 @@ int run_status(const Arguments& arguments) {
                         "component runs on all interfaces named, or on any if none is, else 3");
   if (!command.parse(arguments)) return 0;
   const PinLock lock(command.pin_path(), Access::read);
-  const Pins pins(command.pin_path(), Access::read);
   const auto all = places(command.parameters(), command.pin_path());
+  if (!has_maps(command.pin_path()) && !command.has("check")) print_chains_alone(command, all);
+  const Pins pins(command.pin_path(), Access::read);
   if (!command.has("check")) return print_all(command, all, pins);
 
   const auto good = [](const Place& place) { return runs(place.chain); };

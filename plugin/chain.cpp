@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "plugin/diagnostics.h"
 #include "plugin/error.h"
 #include "plugin/fd.h"
 #include "plugin/libxdp.h"
@@ -196,27 +197,17 @@ void Attachment::require_joinable(const Interface& interface, const Chain& chain
                 "unload one: 'xdp-loader status " + name + "' lists them");
 }
 
-int Attachment::attach_once(const Interface& interface, std::string& said) {
-  const Diagnostics diagnostics;
-  const int error =
-      xdp_program__attach(program_, static_cast<int>(interface.index), to_libxdp(options_.mode), 0);
-  said = diagnostics.text();
-  return -error;
-}
-
 void Attachment::attach(const Interface& interface, std::uint32_t arena_id) {
-  std::string said;
   for (int retry = 0;; retry++) {
-    const auto before = read_chain(interface, arena_id);
-    require_joinable(interface, before);
-    const int error = attach_once(interface, said);
+    require_joinable(interface, read_chain(interface, arena_id));
+    const Diagnostics said;
+    const int error = -xdp_program__attach(program_, static_cast<int>(interface.index),
+                                           to_libxdp(options_.mode), 0);
     if (error == 0) break;
     // Of several first loads on an empty interface libxdp lets one win: join its chain.
-    if ((error == EBUSY || error == EAGAIN || error == EEXIST) && retry < busy_retries) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1 << retry));
-      continue;
-    }
-    throw attach_failure(error, interface, options_.mode, said);
+    if ((error != EBUSY && error != EAGAIN && error != EEXIST) || retry == busy_retries)
+      throw attach_failure(error, interface, options_.mode, said);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1 << retry));
   }
   verify(interface, arena_id);
 }
@@ -252,7 +243,7 @@ void detach(const Interface& interface, const Component& component) {
     throw SystemError(error,
                       "detaching " + component.name + " (id " + std::to_string(component.id) +
                           ") from " + interface.name,
-                      last_line(diagnostics.text()));
+                      diagnostics.last_line());
 }
 
 bool runs_anywhere(std::uint32_t arena_id) {

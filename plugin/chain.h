@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The libxdp chain of an interface: reading it, joining it, leaving it.
 //
-// The only file that speaks libxdp. What libxdp does in silence is an error here: a program that
-// was attached without a dispatcher, a dispatcher whose components are no longer linked to it.
+// With libxdp.h, the only place that speaks libxdp. What libxdp does in silence is an error here: a
+// program that was attached without a dispatcher, a dispatcher whose components are no longer
+// linked to it.
 #pragma once
 
 #include <cstdint>
@@ -76,7 +77,6 @@ class Attachment {
 
  private:
   void require_joinable(const Interface& interface, const Chain& chain) const;
-  [[nodiscard]] int attach_once(const Interface& interface, std::string& said);
   void verify(const Interface& interface, std::uint32_t arena_id);
 
   Object object_;
@@ -86,6 +86,9 @@ class Attachment {
 
 // Takes the component out of the interface's chain, and the dispatcher with the last one.
 void detach(const Interface& interface, const Component& component);
+
+// As its file's name has it, "1.3.1"; empty where that tells nothing.
+std::string libxdp_version();
 
 // Does a component that uses the map run in any chain, of other network namespaces too?
 bool runs_anywhere(std::uint32_t arena_id);

@@ -2,7 +2,6 @@
 #include "plugin/check.h"
 
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -11,7 +10,9 @@
 #include "plugin/driver.h"
 #include "plugin/error.h"
 #include "plugin/interface.h"
+#include "plugin/object.h"
 #include "plugin/pins.h"
+#include "plugin/privileges.h"
 
 namespace xdplb {
 
@@ -38,9 +39,9 @@ Finding check_kernel() {
 }
 
 Finding check_privileges() {
-  if (::geteuid() == 0) return ok("privileges", "running as root");
-  return {Level::fail, "privileges", "not running as root",
-          "run as root: a chain needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF"};
+  const auto missing = missing_capabilities();
+  if (missing.empty()) return ok("privileges", "CAP_SYS_ADMIN and CAP_NET_ADMIN are there");
+  return {Level::fail, "privileges", missing + " is missing, which a chain needs", "run as root"};
 }
 
 Finding check_bpffs(const std::string& pin_path) {
@@ -52,7 +53,25 @@ Finding check_bpffs(const std::string& pin_path) {
   }
 }
 
+Finding check_libxdp() {
+  const auto version = libxdp_version();
+  if (version.empty())
+    return {Level::warn, "libxdp", "can't tell its version", "1.3.1 or newer is needed"};
+  return ok("libxdp", "version " + version);
+}
+
+Finding check_object() {
+  try {
+    return ok("object", find_object({}) + " is installed");
+  } catch (const Failure& failure) {
+    return {Level::warn, "object", failure.what(), failure.hint()};
+  }
+}
+
 Finding check_dispatcher() {
+  if (!missing_capabilities().empty())
+    return {Level::warn, "chain", "can't tell whether the kernel takes libxdp's dispatcher",
+            "run as root"};
   const auto missing = why_no_chain();
   if (!missing) return ok("chain", "the kernel takes libxdp's dispatcher");
   return {Level::fail, "chain", *missing,
@@ -148,7 +167,8 @@ std::vector<Finding> check_host(const std::vector<std::string>& ifnames,
   std::vector<Interface> named;
   for (const auto& name : ifnames) named.push_back(find_interface(name));
   std::vector<Finding> findings{check_kernel(), check_privileges(), check_bpffs(pin_path),
-                                check_dispatcher(), check_jit()};
+                                check_libxdp(), check_dispatcher(), check_object(),
+                                check_jit()};
   const auto arena_id = pinned_arena_id(pin_path);
   for (const auto& interface : named) {
     findings.push_back(check_attachable(interface));

@@ -6,6 +6,7 @@
 
 #include "plugin/error.h"
 #include "plugin/neighbour.h"
+#include "plugin/privileges.h"
 #include "plugin/vlan.h"
 
 namespace xdplb {
@@ -148,6 +149,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   for (const auto& interface : interfaces) require_attachable(interface);
   const auto file = find_object(options.object);
   require_bpffs(options.pin_path);
+  require_privileges();
   if (const auto missing = options.chain.single_ok ? std::nullopt : why_no_chain())
     throw Unsupported("a chain can't be made here: " + *missing,
                       "--single-ok attaches the component alone, with no other XDP program beside "
@@ -219,7 +221,8 @@ Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOpti
   if (here || options.keep_maps) return notes;
   if (runs_anywhere(arena_id)) {
     notes.push_back("the maps in " + options.pin_path +
-                    " are kept: a component in another network namespace uses them");
+                    " are kept: a component still uses them, in another network namespace or left "
+                    "by an interface that is gone ('xdp-loader clean' takes such away)");
     return notes;
   }
   try {

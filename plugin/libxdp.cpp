@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/libxdp.h"
 
+#include <dlfcn.h>
+
 #include <cerrno>
+#include <filesystem>
 
 namespace xdplb {
+
+std::string libxdp_version() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<void*>(&xdp_program__attach), &info) == 0) return {};
+  std::error_code error;
+  const auto file = std::filesystem::canonical(info.dli_fname, error).filename().string();
+  constexpr std::string_view prefix = "libxdp.so.";
+  return file.starts_with(prefix) ? file.substr(prefix.size()) : std::string{};
+}
 
 Mode from_libxdp(xdp_attach_mode mode) {
   switch (mode) {
@@ -20,18 +32,12 @@ Mode from_libxdp(xdp_attach_mode mode) {
 
 xdp_attach_mode to_libxdp(Mode mode) { return mode == Mode::skb ? XDP_MODE_SKB : XDP_MODE_NATIVE; }
 
-std::string last_line(const std::string& said) {
-  const auto end = said.find_last_not_of(" \n");
-  if (end == std::string::npos) return {};
-  const auto newline = said.rfind('\n', end);
-  const auto start = said.find_first_not_of(' ', newline == std::string::npos ? 0 : newline + 1);
-  return said.substr(start, end + 1 - start);
-}
-
 SystemError attach_failure(int error, const Interface& interface, Mode mode,
-                           const std::string& said) {
-  const auto said_has = [&](const char* text) { return said.find(text) != std::string::npos; };
-  std::string hint = last_line(said);
+                           const Diagnostics& said) {
+  const auto said_has = [&](const char* text) {
+    return said.text().find(text) != std::string::npos;
+  };
+  std::string hint = said.last_line();
   if (error == ENODEV)
     hint = "the interface vanished meanwhile";
   else if (error == ERANGE)

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "plugin/chain.h"
+#include "plugin/diagnostics.h"
 #include "plugin/error.h"
 
 namespace xdplb {
@@ -38,11 +39,8 @@ using Program = Handle<xdp_program, xdp_program__close>;
 Mode from_libxdp(xdp_attach_mode mode);
 xdp_attach_mode to_libxdp(Mode mode);
 
-// The last line of what a library said, without its indentation.
-std::string last_line(const std::string& said);
-
 // Why an attach failed: errno and what the libraries said, in the administrator's words.
 [[nodiscard]] SystemError attach_failure(int error, const Interface& interface, Mode mode,
-                                         const std::string& said);
+                                         const Diagnostics& said);
 
 }  // namespace xdplb

@@ -2,42 +2,18 @@
 #include "plugin/object.h"
 
 #include <bpf/libbpf.h>
-#include <xdp/libxdp.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdarg>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
 #include "bpf/abi.h"
+#include "plugin/diagnostics.h"
 #include "plugin/error.h"
 
 namespace xdplb {
 
 namespace {
-
-std::string* kept = nullptr;  // libbpf's callbacks carry no context
-
-int keep(const char* format, va_list args) {
-  if (kept == nullptr) return 0;
-  std::array<char, 1024> line{};
-  const int length = std::vsnprintf(line.data(), line.size(), format, args);
-  // The verifier's log can be a megabyte: its end is what tells.
-  constexpr std::size_t most = 32768;
-  *kept += line.data();
-  if (kept->size() > most) kept->erase(0, kept->size() - most);
-  return length;
-}
-
-int keep_libbpf(libbpf_print_level level, const char* format, va_list args) {
-  return level == LIBBPF_DEBUG ? 0 : keep(format, args);
-}
-
-int keep_libxdp(libxdp_print_level level, const char* format, va_list args) {
-  return level == LIBXDP_DEBUG ? 0 : keep(format, args);
-}
 
 // The map of the object's read-only data, with what it holds.
 bpf_map* constants_of(bpf_object* object, lb_constants& constants) {
@@ -55,14 +31,6 @@ bpf_map* constants_of(bpf_object* object, lb_constants& constants) {
 
 }  // namespace
 
-Diagnostics::Diagnostics() : text_(std::make_unique<std::string>()) {
-  kept = text_.get();
-  libbpf_set_print(keep_libbpf);
-  libxdp_set_print(keep_libxdp);
-}
-
-Diagnostics::~Diagnostics() { kept = nullptr; }
-
 void ObjectDeleter::operator()(bpf_object* object) const { bpf_object__close(object); }
 
 std::string find_object(const std::optional<std::string>& given) {
@@ -74,6 +42,7 @@ std::string find_object(const std::optional<std::string>& given) {
 }
 
 Object open_object(const std::string& file, const std::string& pin_path, std::uint32_t arena_size) {
+  const Diagnostics diagnostics;
   bpf_object_open_opts opts{};
   opts.sz = sizeof(opts);
   opts.pin_root_path = pin_path.c_str();
@@ -108,11 +77,12 @@ void make_maps(const std::string& file, const std::string& pin_path, std::uint32
   const auto object = open_object(file, pin_path, arena_size);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object.get()) bpf_program__set_autoload(program, false);
+  const Diagnostics diagnostics;
   const int error = bpf_object__load(object.get());
   if (error == 0) return;
   if (error == -ENOMEM || error == -E2BIG)
     throw SystemError(-error, "making the maps", "a smaller --arena needs less memory");
-  throw SystemError(-error, "making the maps in " + pin_path);
+  throw SystemError(-error, "making the maps in " + pin_path, diagnostics.last_line());
 }
 
 }  // namespace xdplb

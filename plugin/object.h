@@ -11,19 +11,6 @@ struct bpf_object;
 
 namespace xdplb {
 
-// libbpf's and libxdp's own messages, kept back while a Diagnostics lives. One at a time.
-class Diagnostics {
- public:
-  Diagnostics();
-  ~Diagnostics();
-  Diagnostics(const Diagnostics&) = delete;
-  Diagnostics& operator=(const Diagnostics&) = delete;
-  [[nodiscard]] const std::string& text() const { return *text_; }
-
- private:
-  std::unique_ptr<std::string> text_;
-};
-
 struct ObjectDeleter {
   void operator()(bpf_object* object) const;
 };

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What libbpf and libxdp say, kept back.
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace xdplb {
+
+// Keeps their messages while it lives; afterwards they are dropped. One at a time.
+class Diagnostics {
+ public:
+  Diagnostics();
+  ~Diagnostics();
+  Diagnostics(const Diagnostics&) = delete;
+  Diagnostics& operator=(const Diagnostics&) = delete;
+
+  [[nodiscard]] const std::string& text() const { return *text_; }
+  [[nodiscard]] std::string last_line() const;
+
+ private:
+  std::unique_ptr<std::string> text_;
+};
+
+}  // namespace xdplb
