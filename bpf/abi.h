@@ -203,7 +203,8 @@ struct lb_service {
 	__u8 addr[16]; /* the VIP, wire bytes; IPv4 as ::ffff:a.b.c.d */
 	__u64 table_seed;
 	struct lb_counter retired; /* forwarded to removed backends */
-	__u64 reserved[2];
+	__u32 caps_bind;	   /* 1: a cap keeps some slot from its best backend */
+	__u32 reserved[3];
 };
 LB_ASSERT_SIZE(struct lb_service, 128);
 

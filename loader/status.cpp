@@ -67,14 +67,19 @@ Json chains_json(const std::vector<Place>& all) {
   return json;
 }
 
-std::string remark(const State& state, const Service& service,
-                   const std::vector<Backend>& backends) {
-  if (!service.settled) return "unfinished change: any change of a service completes it";
-  const auto up = std::ranges::count(backends, false, &Backend::drain);
-  if (up == 0) return "no backend takes packets";
-  if (service.slots / static_cast<std::size_t>(up) < few_slots)
-    return "fewer than 10 slots a backend: shares are coarse";
-  if (state.caps_bind(service)) return "caps bind: a change may move a few more flows";
+std::string remark(const Service& service, const std::vector<Backend>& backends) {
+  if (!service.settled) return "unfinished change: any change completes it";
+  std::uint64_t total = 0;
+  std::uint64_t least = max_weight;
+  for (const auto& backend : backends) {
+    if (backend.drain) continue;
+    total += backend.weight;
+    least = std::min<std::uint64_t>(least, backend.weight);
+  }
+  if (total == 0) return "no backend takes packets";
+  if (service.slots * least < few_slots * total)
+    return "a fair share is below 10 slots: shares are coarse";
+  if (service.caps_bind) return "caps bind: a change may move a few more flows";
   return "";
 }
 
@@ -87,7 +92,7 @@ void print_services(const State& state) {
     const auto backends = state.backends(service.number);
     table.row({service.id.to_string(), std::string(to_string(service.forward)),
                std::string(to_string(service.balance)), std::to_string(service.slots),
-               std::to_string(backends.size()), remark(state, service, backends)});
+               std::to_string(backends.size()), remark(service, backends)});
   }
   if (table.empty()) table.row({"<No services>"});
   table.print();
@@ -99,7 +104,7 @@ Json services_json(const State& state) {
     const auto backends = state.backends(service.number);
     json.push_back(to_json(service));
     json.back()["backends"] = backends.size();
-    json.back()["remark"] = remark(state, service, backends);
+    json.back()["remark"] = remark(service, backends);
   }
   return json;
 }

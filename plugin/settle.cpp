@@ -68,24 +68,15 @@ std::vector<IndexKey> State::index_keys() const {
   return keys;
 }
 
-Table State::make_table(const lb_service& service, const std::vector<Backend>& members) const {
-  TableSpec spec{service.table_seed, load(service.table).k,
-                 static_cast<Balance>(load(service.conf).balance)};
+void State::settle_table(lb_service& service) {
+  const auto members = backends(static_cast<std::uint32_t>(&service - pins_.services().data()));
+  auto conf = load(service.conf);
+  auto ref = load(service.table);
+  TableSpec spec{service.table_seed, ref.k, static_cast<Balance>(conf.balance)};
   for (const auto& backend : members)
     spec.backends.push_back(
         {backend.id.address.bytes(), backend.id.port, backend.weight, backend.drain});
-  return build_table(spec);
-}
-
-bool State::caps_bind(const Service& service) const {
-  return make_table(pins_.services()[service.number], backends(service.number)).caps_binding;
-}
-
-void State::settle_table(lb_service& service) {
-  const auto members = backends(static_cast<std::uint32_t>(&service - pins_.services().data()));
-  const auto table = make_table(service, members);
-  auto conf = load(service.conf);
-  auto ref = load(service.table);
+  const auto table = build_table(spec);
   const bool is_new = ref.line == 0;
   if (is_new) ref.line = allocate(table_bytes(ref));
   const auto slots = pins_.arena().as<lb_slot>().subspan(
@@ -100,6 +91,7 @@ void State::settle_table(lb_service& service) {
       store(slots[i], wanted);
   }
   if (is_new) store(service.table, ref);
+  store(service.caps_bind, std::uint32_t{table.caps_binding});
   conf.table_stale = 0;
   store(service.conf, conf);
 }

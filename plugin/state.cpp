@@ -114,7 +114,7 @@ std::vector<Service> State::services() const {
     if (conf.state != LB_SERVICE_LIVE) continue;
     all.push_back({number, id_of(records[number]), static_cast<Forward>(conf.forward),
                    static_cast<Balance>(conf.balance), 1U << (load(records[number].table).k & 31),
-                   conf.table_stale == 0});
+                   conf.table_stale == 0, load(records[number].caps_bind) != 0});
   }
   std::ranges::sort(all, {}, &Service::id);
   return all;

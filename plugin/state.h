@@ -41,7 +41,8 @@ struct Service {
   Forward forward;
   Balance balance;
   unsigned slots;
-  bool settled;  // its table is what its backends mean
+  bool settled;    // its table is what its backends mean
+  bool caps_bind;  // a cap keeps some slot from the backend that it prefers
 };
 
 struct Backend {
@@ -80,9 +81,6 @@ class State {
   // How many slots each handle has in the service's table, as packets see it.
   [[nodiscard]] std::vector<std::uint32_t> slots_of(const Service& service) const;
 
-  // Do caps keep some slot from the backend that it prefers?
-  [[nodiscard]] bool caps_bind(const Service& service) const;
-
   void add_service(const ServiceId& id, const ServiceChange& options);
   void set_service(const ServiceId& id, const ServiceChange& change);
   void delete_service(const ServiceId& id);
@@ -100,8 +98,6 @@ class State {
   [[nodiscard]] std::vector<IndexKey> index_keys() const;
   [[nodiscard]] std::uint32_t allocate(std::uint64_t bytes) const;
   void require_room(const ServiceId& added, std::uint64_t table_bytes) const;
-  [[nodiscard]] Table make_table(const lb_service& service,
-                                 const std::vector<Backend>& members) const;
   void settle_table(lb_service& service);
   void settle_index();
   void free_backends();
