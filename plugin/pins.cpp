@@ -81,7 +81,7 @@ Fd open_map(const std::string& folder, const MapShape& shape, Access access, bpf
   if (!map) {
     if (errno == ENOENT)
       throw Error(pin + " is missing while others of the component's maps are there",
-                  "run 'xdp-lb unload --all', then load again");
+                  "'xdp-lb load' makes it anew; what the others hold stays");
     throw SystemError(errno, "opening " + pin);
   }
   info = info_of(map, pin);
