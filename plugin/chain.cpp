@@ -57,6 +57,14 @@ bool uses_map(std::uint32_t program_id, std::uint32_t map_id) {
   return std::find(ids.begin(), ids.begin() + count, map_id) != ids.begin() + count;
 }
 
+bool is_xdp(std::uint32_t program_id) {
+  const Fd program(::bpf_prog_get_fd_by_id(program_id));
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof(info);
+  return program && ::bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 &&
+         info.type == BPF_PROG_TYPE_XDP;
+}
+
 std::string hex(const unsigned char* bytes, std::size_t size) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
@@ -246,9 +254,14 @@ void detach(const Interface& interface, const Component& component) {
                       diagnostics.last_line());
 }
 
-bool runs_anywhere(std::uint32_t arena_id) {
-  return std::ranges::any_of(replacing_links(),
-                             [&](const auto& link) { return uses_map(link.first, arena_id); });
+bool runs_anywhere(std::uint32_t arena_id, const std::set<std::uint32_t>& detached) {
+  if (std::ranges::any_of(replacing_links(),
+                          [&](const auto& link) { return uses_map(link.first, arena_id); }))
+    return true;
+  // Attached by itself, without a link, it is a program of type XDP, not EXT.
+  for (std::uint32_t id = 0; ::bpf_prog_get_next_id(id, &id) == 0;)
+    if (!detached.contains(id) && is_xdp(id) && uses_map(id, arena_id)) return true;
+  return false;
 }
 
 std::optional<std::string> why_no_chain() {

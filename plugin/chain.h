@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -90,8 +91,9 @@ void detach(const Interface& interface, const Component& component);
 // As its file's name has it, "1.3.1"; empty where that tells nothing.
 std::string libxdp_version();
 
-// Does a component that uses the map run in any chain, of other network namespaces too?
-bool runs_anywhere(std::uint32_t arena_id);
+// Does a component that uses the map run anywhere, in other network namespaces too? Those just
+// detached don't count: libxdp before 1.4.1 leaks their descriptors into this process.
+bool runs_anywhere(std::uint32_t arena_id, const std::set<std::uint32_t>& detached);
 
 // What this kernel lacks for a chain, or nothing. Looks at the kernel, changes nothing.
 std::optional<std::string> why_no_chain();

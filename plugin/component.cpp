@@ -47,6 +47,15 @@ void set_cluster_key(const Pins& pins, const State& state, const ClusterKey& key
   std::ranges::copy(key, now);
 }
 
+// A load or an unload that was killed may have left some of the maps: no whole state is in them.
+void drop_partial_maps(const std::string& pin_path) {
+  if (!has_maps(pin_path) || has_all_maps(pin_path)) return;
+  if (runs_anywhere(pinned_arena_id(pin_path), {}))
+    throw Error("some of the component's maps in " + pin_path + " are gone while it runs",
+                "'xdp-lb unload --all' ends it; then load again");
+  unpin_maps(pin_path);
+}
+
 // Takes back what a failed load has done so far.
 class Rollback {
  public:
@@ -157,6 +166,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
 
   make_pin_folder(options.pin_path);
   const PinLock lock(options.pin_path, Access::change);
+  drop_partial_maps(options.pin_path);
   Rollback rollback(options.pin_path, !has_maps(options.pin_path));
   const auto arena_size = choose_arena(options);
   require_absent(interfaces, pinned_arena_id(options.pin_path));
@@ -194,6 +204,45 @@ std::vector<Place> places(const std::vector<std::string>& ifnames, const std::st
   return found;
 }
 
+namespace {
+
+bool loaded_here(const std::string& pin_path) {
+  return std::ranges::any_of(places({}, pin_path),
+                             [](const auto& place) { return place.chain.ours() != nullptr; });
+}
+
+void require_present(const std::vector<Place>& named) {
+  for (const auto& place : named) {
+    if (!place.problem.empty()) throw Error(place.problem);
+    if (place.chain.ours() == nullptr)
+      throw NotLoaded("xdp-lb is not loaded on " + place.interface.name,
+                      "'xdp-lb status' shows where it is");
+  }
+}
+
+// Returns the ids of what it detached.
+std::set<std::uint32_t> detach_ours(const std::vector<Place>& from, std::uint32_t arena_id) {
+  std::set<std::uint32_t> detached;
+  for (const auto& place : from)  // a load that was killed may have left two of ours
+    for (auto chain = place.chain; const auto* ours = chain.ours();
+         chain = read_chain(place.interface, arena_id)) {
+      detach(place.interface, *ours);
+      detached.insert(ours->id);
+    }
+  return detached;
+}
+
+void remove_maps(const std::string& pin_path) {
+  try {
+    const Pins pins(pin_path, Access::read);
+    release_neighbours(all_backends(State(pins)));
+  } catch (const Failure&) {  // maps of another ABI are removed all the same
+  }
+  remove_pins(pin_path);
+}
+
+}  // namespace
+
 Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOptions& options) {
   require_bpffs(options.pin_path);
   if (!has_maps(options.pin_path))
@@ -201,37 +250,20 @@ Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOpti
                     "give the --pin-path that it was loaded with");
   const PinLock lock(options.pin_path, Access::change);
   const auto arena_id = pinned_arena_id(options.pin_path);
-  const auto found = places(options.all ? std::vector<std::string>{} : ifnames, options.pin_path);
-  for (const auto& place : found) {
-    if (options.all) continue;
-    if (!place.problem.empty()) throw Error(place.problem);
-    if (place.chain.ours() == nullptr)
-      throw NotLoaded("xdp-lb is not loaded on " + place.interface.name,
-                      "'xdp-lb status' shows where it is");
-  }
-  for (const auto& place : found)  // a load that was killed may have left two of ours
-    for (auto chain = place.chain; const auto* ours = chain.ours();
-         chain = read_chain(place.interface, arena_id))
-      detach(place.interface, *ours);
+  const auto from = places(options.all ? std::vector<std::string>{} : ifnames, options.pin_path);
+  // Maps that nothing uses are what an unload that was killed left: this one completes it.
+  const bool in_use = loaded_here(options.pin_path) || runs_anywhere(arena_id, {});
+  if (!options.all && (in_use || options.keep_maps)) require_present(from);
+  const auto detached = detach_ours(from, arena_id);
 
-  Notes notes;
-  const auto left = places({}, options.pin_path);
-  const bool here =
-      std::ranges::any_of(left, [](const auto& place) { return place.chain.ours() != nullptr; });
-  if (here || options.keep_maps) return notes;
-  if (runs_anywhere(arena_id)) {
-    notes.push_back("the maps in " + options.pin_path +
-                    " are kept: a component still uses them, in another network namespace or left "
-                    "by an interface that is gone ('xdp-loader clean' takes such away)");
-    return notes;
-  }
-  try {
-    const Pins pins(options.pin_path, Access::read);
-    release_neighbours(all_backends(State(pins)));
-  } catch (const Failure&) {  // maps of another ABI are removed all the same
-  }
-  remove_pins(options.pin_path);
-  return notes;
+  if (options.keep_maps || loaded_here(options.pin_path)) return {};
+  if (runs_anywhere(arena_id, detached))
+    return {"the maps in " + options.pin_path +
+            " are kept: a component still uses them, in another network namespace or left by an "
+            "interface that is gone ('xdp-loader clean' takes such away)"};
+  remove_maps(options.pin_path);
+  if (in_use) return {};
+  return {"the component was loaded nowhere; its maps in " + options.pin_path + " are removed"};
 }
 
 }  // namespace xdplb

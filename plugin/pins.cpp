@@ -81,7 +81,7 @@ Fd open_map(const std::string& folder, const MapShape& shape, Access access, bpf
   if (!map) {
     if (errno == ENOENT)
       throw Error(pin + " is missing while others of the component's maps are there",
-                  "'xdp-lb load' makes it anew; what the others hold stays");
+                  "a load or an unload was killed: 'xdp-lb load' starts afresh");
     throw SystemError(errno, "opening " + pin);
   }
   info = info_of(map, pin);
@@ -129,18 +129,27 @@ PinLock::PinLock(const std::string& pin_path, Access access) {
   }
 }
 
+namespace {
+
+bool is_pinned(const std::string& pin_path, const MapShape& shape) {
+  std::error_code error;
+  return std::filesystem::exists(pin_of(pin_path, shape.name), error);
+}
+
+}  // namespace
+
 bool has_maps(const std::string& pin_path) {
-  return std::ranges::any_of(shapes, [&](const auto& shape) {
-    std::error_code error;
-    return std::filesystem::exists(pin_of(pin_path, shape.name), error);
-  });
+  return std::ranges::any_of(shapes, [&](const auto& shape) { return is_pinned(pin_path, shape); });
+}
+
+bool has_all_maps(const std::string& pin_path) {
+  return std::ranges::all_of(shapes, [&](const auto& shape) { return is_pinned(pin_path, shape); });
 }
 
 std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path) {
   std::optional<std::uint32_t> size;
   for (const auto& shape : shapes) {
-    std::error_code error;
-    if (!std::filesystem::exists(pin_of(pin_path, shape.name), error)) continue;
+    if (!is_pinned(pin_path, shape)) continue;
     bpf_map_info info{};
     open_map(pin_path, shape, Access::read, info);
     if (shape.name == "lb_arena") size = info.value_size;
@@ -202,12 +211,16 @@ std::uint32_t pinned_arena_id(const std::string& pin_path) {
   return map ? info_of(map, pin_path).id : 0;
 }
 
-void remove_pins(const std::string& pin_path) {
+void unpin_maps(const std::string& pin_path) {
   for (const auto& shape : shapes) {
     const auto pin = pin_of(pin_path, shape.name);
     if (::unlink(pin.c_str()) != 0 && errno != ENOENT)
       throw SystemError(errno, "removing the pin " + pin);
   }
+}
+
+void remove_pins(const std::string& pin_path) {
+  unpin_maps(pin_path);
   if (::rmdir(pin_path.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY)
     throw SystemError(errno, "removing the pin folder " + pin_path);
 }

@@ -47,7 +47,8 @@ struct MapShape {
 };
 std::span<const MapShape> map_shapes();
 
-bool has_maps(const std::string& pin_path);
+bool has_maps(const std::string& pin_path);  // any of them
+bool has_all_maps(const std::string& pin_path);
 
 // The arena's size where maps are pinned. Throws Error where one of them is not as it should be.
 std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path);
@@ -83,7 +84,10 @@ class Pins {
 // The id of the pinned lb_arena; 0 where there is none.
 std::uint32_t pinned_arena_id(const std::string& pin_path);
 
-// Removes the maps' pins and the folder, and nothing else.
+// Removes the maps' pins, and nothing else.
+void unpin_maps(const std::string& pin_path);
+
+// And the folder, if nothing else is in it.
 void remove_pins(const std::string& pin_path);
 
 }  // namespace xdplb
