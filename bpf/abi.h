@@ -156,8 +156,9 @@ static inline __u64 lb_index_hash(__u64 addr0, __u64 addr1, __u32 tag, __u8 seed
 {
 	__u64 h = (addr0 ^ seed) * 0x9e3779b97f4a7c15ull;
 
-	h = (h ^ h >> 29 ^ addr1 ^ tag) * 0xbf58476d1ce4e5b9ull;
-	h = (h ^ h >> 32) * 0x94d049bb133111ebull;
+	h = (h ^ h >> 29 ^ addr1) * 0xbf58476d1ce4e5b9ull;
+	/* a round of its own: xored to the address, tags would cancel its bits */
+	h = (h ^ h >> 32 ^ tag) * 0x94d049bb133111ebull;
 	return h ^ h >> 29;
 }
 

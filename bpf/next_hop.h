@@ -84,7 +84,8 @@ static __noinline int next_hop_refresh(struct xdp_md *ctx, struct lb_backend *ba
 	} else {
 		next->reason = fib_ask(ctx, backend, next);
 	}
-	next->generation = head.generation;
+	/* That forwarding is off says nothing of packets from another interface. */
+	next->generation = next->reason == LB_FORWARDING_OFF ? 0 : head.generation;
 	next->stamp = bpf_jiffies64();
 	return 0;
 }

@@ -28,11 +28,12 @@ BackendChange read_change(const Command& command) {
   return change;
 }
 
-// The neighbours of one backend after a change: kept, or no longer needed.
-Notes follow(const Pins& pins, const State& state, const ServiceId& id, const BackendId& backend) {
-  const auto now = state.find_backend(state.service(id), backend);
-  if (!now) return {};
-  return keep_neighbours(pins, {*now});
+// After a change of one backend the kernel looks for all of its service again.
+Notes attend(const Pins& pins, const State& state, const ServiceId& id, const BackendId& changed) {
+  const auto service = state.service(id);
+  const auto backend = state.find_backend(service, changed);
+  if (!backend) return {};
+  return attend_backends(pins, state, service.number, backend->handle);
 }
 
 }  // namespace
@@ -48,7 +49,7 @@ int run_backend_add(const Arguments& arguments) {
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.add_backend(id, backend, change);
-  print_notes(follow(pins, state, id, backend));
+  print_notes(attend(pins, state, id, backend), command.json());
   return 0;
 }
 
@@ -66,7 +67,7 @@ int run_backend_set(const Arguments& arguments) {
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.set_backend(id, backend, change);
-  print_notes(follow(pins, state, id, backend));
+  print_notes(attend(pins, state, id, backend), command.json());
   return 0;
 }
 
@@ -81,7 +82,8 @@ int run_backend_del(const Arguments& arguments) {
   State state(pins);
   const auto removed = state.find_backend(state.service(id), backend);
   state.delete_backend(id, backend);
-  if (removed) release_neighbours({*removed});
+  if (removed) release_backends(backends_of(state, {}), {*removed});
+  print_notes({}, command.json());
   return 0;
 }
 

@@ -80,9 +80,7 @@ int run_load(const Arguments& arguments) {
   if (const auto file = command.get("key-file")) options.cluster_key = read_key(*file);
   options.chain.single_ok = command.has("single-ok");
 
-  const auto notes = load_component(command.parameters(), options);
-  if (command.json()) print_json({{"loaded", command.parameters()}, {"notes", notes}});
-  if (!command.json()) print_notes(notes);
+  print_notes(load_component(command.parameters(), options), command.json());
   return 0;
 }
 

@@ -7,7 +7,10 @@
 
 int main(int argc, char** argv) {
   try {
-    return xdplb::run_cli(xdplb::Arguments(argv + 1, argv + argc));
+    const int code = xdplb::run_cli(xdplb::Arguments(argv + 1, argv + argc));
+    if (std::cout.flush()) return code;
+    std::cerr << "xdp-lb: what was printed could not be written\n";
+    return 1;
   } catch (const xdplb::Failure& failure) {
     std::cerr << "xdp-lb: " << failure.what() << "\n";
     if (!failure.hint().empty()) std::cerr << "  " << failure.hint() << "\n";

@@ -34,7 +34,9 @@ void TextTable::print() const {
   }
 }
 
-void print_json(const Json& json) { std::cout << json.dump(2) << "\n"; }
+void print_json(const Json& json) {
+  std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+}
 
 Json to_json(const lb_counter& counter) {
   return {{"packets", counter.packets}, {"bytes", counter.bytes}};
@@ -114,7 +116,8 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
   return text.data();
 }
 
-void print_notes(const Notes& notes) {
+void print_notes(const Notes& notes, bool json) {
+  if (json) return print_json({{"notes", notes}});
   for (const auto& note : notes) std::cerr << "xdp-lb: note: " << note << "\n";
 }
 

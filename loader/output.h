@@ -43,7 +43,7 @@ void print_reasons(const FamilyReasons& reasons);
 std::string hop_text(const std::optional<lb_hop>& hop);  // MAC%IFNAME, or "kernel"
 std::string percent(std::uint64_t part, std::uint64_t whole);
 
-// To standard error: they are no part of the answer.
-void print_notes(const Notes& notes);
+// What a change ends with: notes, to standard error, or with --json all of them as the answer.
+void print_notes(const Notes& notes, bool json);
 
 }  // namespace xdplb

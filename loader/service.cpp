@@ -49,6 +49,7 @@ int run_service_add(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State(pins).add_service(id, change);
+  print_notes({}, command.json());
   return 0;
 }
 
@@ -62,7 +63,9 @@ int run_service_set(const Arguments& arguments) {
     throw Error("service set: nothing to set", "give --forward or --balance");
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
-  State(pins).set_service(id, change);
+  State state(pins);
+  state.set_service(id, change);
+  print_notes(attend_backends(pins, state, state.service(id).number, {}), command.json());
   return 0;
 }
 
@@ -75,7 +78,8 @@ int run_service_del(const Arguments& arguments) {
   State state(pins);
   const auto backends = state.backends(state.service(id).number);
   state.delete_service(id);
-  release_neighbours(backends);
+  release_backends(backends_of(state, {}), backends);
+  print_notes({}, command.json());
   return 0;
 }
 

@@ -19,8 +19,7 @@ int run_unload(const Arguments& arguments) {
 
   const auto notes = unload_component(
       command.parameters(), {command.pin_path(), command.has("all"), command.has("keep-maps")});
-  if (command.json()) print_json({{"notes", notes}});
-  if (!command.json()) print_notes(notes);
+  print_notes(notes, command.json());
   return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <utility>
 
 #include "plugin/chain.h"
 #include "plugin/driver.h"
@@ -149,6 +150,14 @@ Finding check_chain(const Interface& interface, std::uint32_t arena_id) {
   }
 }
 
+// A sysctl's name takes a slash for a dot in an interface's name.
+std::string sysctls(const std::string& ifname, const std::string& v4, const std::string& v6) {
+  std::string text = "sysctl";
+  for (const auto& [family, setting] : {std::pair("ipv4", v4), std::pair("ipv6", v6)})
+    if (!setting.empty()) text += std::string(" net/") + family + "/conf/" + ifname + "/" + setting;
+  return text;
+}
+
 Finding check_forwarding(const Interface& interface) {
   const bool v4 = forwards(interface, true);
   const bool v6 = forwards(interface, false);
@@ -156,8 +165,23 @@ Finding check_forwarding(const Interface& interface) {
   const std::string off = v4 ? "IPv6" : v6 ? "IPv4" : "IPv4 and IPv6";
   return {Level::warn, interface.name,
           "forwarding is off for " + off + ": such backends need a static next hop",
-          std::string("sysctl") + (v4 ? "" : " net.ipv4.conf." + interface.name + ".forwarding=1") +
-              (v6 ? "" : " net.ipv6.conf." + interface.name + ".forwarding=1")};
+          sysctls(interface.name, v4 ? "" : "forwarding=1", v6 ? "" : "forwarding=1")};
+}
+
+Finding check_eviction(const Interface& interface) {
+  const auto keeps = [&](const char* family, const char* name) {
+    std::ifstream file(std::string("/proc/sys/net/") + family + "/conf/" + interface.name + "/" +
+                       name);
+    int value = 1;
+    return (file >> value) && value == 0;
+  };
+  const bool v4 = keeps("ipv4", "arp_evict_nocarrier");
+  const bool v6 = keeps("ipv6", "ndisc_evict_nocarrier");
+  if (v4 && v6) return ok(interface.name, "keeps its neighbours when the link is lost");
+  return {Level::warn, interface.name,
+          "forgets the backends' link addresses when the link is lost (no-neighbour)",
+          sysctls(interface.name, v4 ? "" : "arp_evict_nocarrier=0",
+                  v6 ? "" : "ndisc_evict_nocarrier=0")};
 }
 
 }  // namespace
@@ -176,6 +200,7 @@ std::vector<Finding> check_host(const std::vector<std::string>& ifnames,
     findings.push_back(check_driver(interface));
     findings.push_back(check_chain(interface, arena_id));
     findings.push_back(check_forwarding(interface));
+    findings.push_back(check_eviction(interface));
   }
   return findings;
 }

@@ -5,9 +5,7 @@
 #include <set>
 
 #include "plugin/error.h"
-#include "plugin/neighbour.h"
 #include "plugin/privileges.h"
-#include "plugin/vlan.h"
 
 namespace xdplb {
 
@@ -38,13 +36,10 @@ void require_absent(const std::vector<Interface>& interfaces, std::uint32_t aren
                   "'xdp-lb status " + interface.name + "' shows it");
 }
 
-void set_cluster_key(const Pins& pins, const State& state, const ClusterKey& key) {
-  auto& now = pins.meta().cluster_key;
-  if (std::ranges::equal(now, key)) return;
-  if (!state.services().empty())
+void require_cluster_key(const Pins& pins, const State& state, const ClusterKey& key) {
+  if (!std::ranges::equal(pins.meta().cluster_key, key) && !state.services().empty())
     throw Error("the maps in " + pins.path() + " have services under another cluster key",
                 "unload from all interfaces first: a new key moves every flow");
-  std::ranges::copy(key, now);
 }
 
 // A load or an unload that was killed may have left some of the maps: no whole state is in them.
@@ -75,7 +70,7 @@ class Rollback {
   Rollback(const Rollback&) = delete;
   Rollback& operator=(const Rollback&) = delete;
 
-  void attached(const Interface& interface) { attached_.push_back(interface); }
+  void attaching(const Interface& interface) { attached_.push_back(interface); }
   void done() { done_ = true; }
 
  private:
@@ -85,73 +80,25 @@ class Rollback {
   std::vector<Interface> attached_;
 };
 
-std::vector<Backend> all_backends(const State& state) {
-  std::vector<Backend> all;
-  for (const auto& service : state.services())
-    for (const auto& backend : state.backends(service.number)) all.push_back(backend);
-  return all;
-}
-
+// One sysctl for both families; a dot in an interface's name is a slash there.
 Notes forwarding_notes(const std::vector<Interface>& interfaces) {
   Notes notes;
-  for (const auto& interface : interfaces)
-    if (!forwards(interface, true))
-      notes.push_back("IP forwarding is off on " + interface.name +
-                      ": backends without a static next hop get nothing (forwarding-off) until "
-                      "'sysctl net.ipv4.conf." +
-                      interface.name + ".forwarding=1', and net.ipv6 likewise");
-  return notes;
-}
-
-void append(Notes& notes, const Notes& more) {
-  notes.insert(notes.end(), more.begin(), more.end());
-}
-
-}  // namespace
-
-Notes keep_neighbours(const Pins& pins, const std::vector<Backend>& backends) {
-  sync_vlans(pins);
-  Notes notes;
-  for (const auto& backend : backends) {
-    if (backend.hop) continue;
-    const auto name = "backend " + backend.id.to_string();
-    const auto route = route_to(backend.id.address);
-    if (!route) {
-      notes.push_back(name + ": no route; its packets are dropped (no-route) until there is one");
-    } else if (route->local) {
-      notes.push_back(name + " is an address of this host, which gets nothing in mode l2");
-    } else if (!route->on_link) {
-      notes.push_back(name + " is behind a gateway, which mode l2 can't pass; its packets are "
-                             "dropped (off-link) until its route leads to it directly");
-    } else {
-      try {
-        keep_neighbour(backend.id.address, route->ifindex);
-      } catch (const SystemError& error) {
-        notes.push_back(std::string(error.what()) + "; give it a static --next-hop, or see to "
-                                                    "its neighbour entry otherwise");
-      }
-    }
+  for (const auto& interface : interfaces) {
+    const bool v4 = forwards(interface, true);
+    const bool v6 = forwards(interface, false);
+    if (v4 && v6) continue;
+    notes.push_back("forwarding is off on " + interface.name + " for " +
+                    (v4   ? "IPv6"
+                     : v6 ? "IPv4"
+                          : "IPv4 and IPv6") +
+                    ": such backends get nothing (forwarding-off) without a static next hop; "
+                    "'xdp-lb check " +
+                    interface.name + "' has the remedy");
   }
   return notes;
 }
 
-void release_neighbours(const std::vector<Backend>& backends) {
-  for (const auto& backend : backends)
-    if (const auto route = route_to(backend.id.address); route && !backend.hop)
-      release_neighbour(backend.id.address, route->ifindex);
-}
-
-lb_hop resolve(const StaticHop& hop) {
-  const auto interface = find_interface(hop.ifname);
-  if (interface.kind == "vlan")
-    throw Error("next hop " + hop.to_string() + ": " + hop.ifname + " is a VLAN device",
-                "give its parent, " + interface_name(interface.parent) +
-                    ": packets keep the tags that they came with");
-  lb_hop resolved{interface.index, {}, {}};
-  std::ranges::copy(hop.mac, resolved.dst);
-  std::ranges::copy(interface.mac, resolved.src);
-  return resolved;
-}
+}  // namespace
 
 Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions& options) {
   const auto interfaces = find_interfaces(ifnames);
@@ -164,8 +111,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
                       "--single-ok attaches the component alone, with no other XDP program beside "
                       "it");
 
-  make_pin_folder(options.pin_path);
-  const PinLock lock(options.pin_path, Access::change);
+  const PinLock lock(options.pin_path, Access::change, PinLock::Missing::make);
   drop_partial_maps(options.pin_path);
   Rollback rollback(options.pin_path, !has_maps(options.pin_path));
   const auto arena_size = choose_arena(options);
@@ -173,18 +119,19 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   make_maps(file, options.pin_path, arena_size);
   const Pins pins(options.pin_path, Access::change);
   State state(pins);
-  if (options.cluster_key) set_cluster_key(pins, state, *options.cluster_key);
+  if (options.cluster_key) require_cluster_key(pins, state, *options.cluster_key);
   state.settle();
 
   Attachment attachment(open_object(file, options.pin_path, arena_size), options.chain);
   for (const auto& interface : interfaces) {
+    rollback.attaching(interface);
     attachment.attach(interface, pins.arena_id());
-    rollback.attached(interface);
   }
+  if (options.cluster_key) std::ranges::copy(*options.cluster_key, pins.meta().cluster_key);
   rollback.done();
 
   auto notes = forwarding_notes(interfaces);
-  append(notes, keep_neighbours(pins, all_backends(state)));
+  for (auto& note : attend_backends(pins, state, {}, {})) notes.push_back(std::move(note));
   return notes;
 }
 
@@ -235,7 +182,7 @@ std::set<std::uint32_t> detach_ours(const std::vector<Place>& from, std::uint32_
 void remove_maps(const std::string& pin_path) {
   try {
     const Pins pins(pin_path, Access::read);
-    release_neighbours(all_backends(State(pins)));
+    release_backends({}, backends_of(State(pins), {}));
   } catch (const Failure&) {  // maps of another ABI are removed all the same
   }
   remove_pins(pin_path);

@@ -11,6 +11,7 @@
 #include "plugin/cluster_key.h"
 #include "plugin/interface.h"
 #include "plugin/pins.h"
+#include "plugin/reach.h"
 #include "plugin/state.h"
 
 namespace xdplb {
@@ -22,9 +23,6 @@ struct LoadOptions {
   std::optional<ClusterKey> cluster_key;    // likewise; random where not given
   ChainOptions chain;
 };
-
-// What the administrator should know, though nothing failed.
-using Notes = std::vector<std::string>;
 
 // Loads on all of the interfaces or on none: where it throws, they and the pin folder are as they
 // were.
@@ -47,14 +45,5 @@ struct Place {
 // The chains of the interfaces named, or else of all that have a program. An interface whose chain
 // can't be read doesn't hide the others.
 std::vector<Place> places(const std::vector<std::string>& ifnames, const std::string& pin_path);
-
-// Tells the data path of the VLAN devices there are, and has the kernel keep the link addresses of
-// these backends.
-Notes keep_neighbours(const Pins& pins, const std::vector<Backend>& backends);
-void release_neighbours(const std::vector<Backend>& backends);
-
-// A static next hop for the maps. Throws Error where its interface doesn't exist, or is a VLAN
-// device: tags stay as they came.
-lb_hop resolve(const StaticHop& hop);
 
 }  // namespace xdplb

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 
@@ -17,6 +18,8 @@
 namespace xdplb {
 
 namespace {
+
+constexpr int max_tries = 20;
 
 void read_kinds(const nlattr* info, Interface& interface) {
   each_nested(info, [&](const nlattr* attr) {
@@ -67,13 +70,17 @@ Interface read_link(const nlmsghdr* message) {
 }  // namespace
 
 std::vector<Interface> interfaces() {
-  NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP);
-  request.header<ifinfomsg>();
-  std::vector<Interface> all;
-  const int error =
-      request.run([&](const nlmsghdr* message) { all.push_back(read_link(message)); });
-  if (error != 0) throw SystemError(error, "listing the network interfaces");
-  return all;
+  // The kernel says EINTR of a list that changed while it was read.
+  for (int tries = 0;; tries++) {
+    NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP);
+    request.header<ifinfomsg>();
+    std::vector<Interface> all;
+    const int error =
+        request.run([&](const nlmsghdr* message) { all.push_back(read_link(message)); });
+    if (error == 0) return all;
+    if (error != EINTR || tries == max_tries)
+      throw SystemError(error, "listing the network interfaces");
+  }
 }
 
 Interface find_interface(const std::string& name) {
@@ -97,7 +104,7 @@ void require_attachable(const Interface& interface) {
                 "give its parent, " + interface_name(interface.parent) + ": VLAN tags are read");
   if (interface.kind == "bridge")
     throw Error(interface.name + " is a bridge, which XDP sees only after the network stack",
-                "give the bridge's ports");
+                "give the bridge's ports, and backends a static --next-hop");
   if (interface.port_kind == "bond")
     throw Error(interface.name + " is a port of a bond",
                 "give the bond, " + interface_name(interface.master));

@@ -14,6 +14,7 @@
 #include <bit>
 #include <cerrno>
 #include <filesystem>
+#include <ranges>
 
 #include "plugin/error.h"
 
@@ -22,8 +23,8 @@ namespace xdplb {
 namespace {
 
 constexpr std::array shapes{
-    MapShape{"lb_meta", BPF_MAP_TYPE_ARRAY, sizeof(lb_meta), 1, false},
     MapShape{"lb_arena", BPF_MAP_TYPE_ARRAY, 0, 1, false},
+    MapShape{"lb_meta", BPF_MAP_TYPE_ARRAY, sizeof(lb_meta), 1, false},
     MapShape{"lb_services", BPF_MAP_TYPE_ARRAY, sizeof(lb_service), LB_SERVICES, false},
     MapShape{"lb_backends", BPF_MAP_TYPE_ARRAY, sizeof(lb_backend), LB_BACKENDS, false},
     MapShape{"lb_vlans", BPF_MAP_TYPE_HASH, sizeof(lb_vlan), LB_VLANS, false},
@@ -89,6 +90,16 @@ Fd open_map(const std::string& folder, const MapShape& shape, Access access, bpf
   return map;
 }
 
+// The root of a bpffs belongs to all of its users.
+void require_own_folder(const std::string& pin_path) {
+  struct stat folder {};
+  struct stat above {};
+  if (::stat(pin_path.c_str(), &folder) != 0) return;  // not made yet
+  if (::stat((pin_path + "/..").c_str(), &above) == 0 && folder.st_dev != above.st_dev)
+    throw Error(pin_path + " is a whole BPF file system",
+                "give a folder in it with --pin-path, as " + std::string(default_pin_path));
+}
+
 }  // namespace
 
 std::span<const MapShape> map_shapes() { return shapes; }
@@ -97,7 +108,7 @@ void require_bpffs(const std::string& pin_path) {
   struct statfs fs {};
   const auto place = existing_part(pin_path);
   if (::statfs(place.c_str(), &fs) != 0) throw SystemError(errno, "looking at " + place);
-  if (fs.f_type == BPF_FS_MAGIC) return;
+  if (fs.f_type == BPF_FS_MAGIC) return require_own_folder(pin_path);
   const auto message = pin_path + " is not on a BPF file system";
   if (pin_path.starts_with("/sys/fs/bpf"))
     throw Unsupported(message,
@@ -106,16 +117,15 @@ void require_bpffs(const std::string& pin_path) {
   throw Error(message, "give a folder on a mounted bpffs with --pin-path");
 }
 
-void make_pin_folder(const std::string& pin_path) {
-  if (::mkdir(pin_path.c_str(), 0750) != 0 && errno != EEXIST)
-    throw SystemError(errno, "making the pin folder " + pin_path);
-}
-
-PinLock::PinLock(const std::string& pin_path, Access access) {
+PinLock::PinLock(const std::string& pin_path, Access access, Missing missing) {
   require_bpffs(pin_path);
   while (true) {
+    if (missing == Missing::make && ::mkdir(pin_path.c_str(), 0750) != 0 && errno != EEXIST)
+      throw SystemError(errno, "making the pin folder " + pin_path,
+                        "the folder above it must be there: only the last is made");
     folder_ = Fd(::open(pin_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder_) {
+      if (errno == ENOENT && missing == Missing::make) continue;
       if (errno == ENOENT) return;
       throw SystemError(errno, "opening the pin folder " + pin_path);
     }
@@ -212,7 +222,8 @@ std::uint32_t pinned_arena_id(const std::string& pin_path) {
 }
 
 void unpin_maps(const std::string& pin_path) {
-  for (const auto& shape : shapes) {
+  // lb_arena, by which programs are known to be ours, is the last to go.
+  for (const auto& shape : shapes | std::views::reverse) {
     const auto pin = pin_of(pin_path, shape.name);
     if (::unlink(pin.c_str()) != 0 && errno != ENOENT)
       throw SystemError(errno, "removing the pin " + pin);

@@ -22,19 +22,20 @@ inline constexpr std::string_view default_pin_path = "/sys/fs/bpf/xdp-lb";
 
 enum class Access { read, change };
 
-void make_pin_folder(const std::string& pin_path);
-
 // Held while something is read or changed: flock(2) on the pin folder, as libxdp locks its own.
 // Waits for others that change something. Where there is no folder, there is nothing to lock.
 class PinLock {
  public:
-  PinLock(const std::string& pin_path, Access access);
+  enum class Missing : bool { leave, make };  // what to do of a folder that isn't there
+
+  PinLock(const std::string& pin_path, Access access, Missing missing = Missing::leave);
 
  private:
   Fd folder_;
 };
 
-// Throws where path can't be a pin folder: not on bpffs (with the command that mounts one).
+// Throws where path can't be a pin folder: not on bpffs (with the command that mounts one), or the
+// whole of it.
 void require_bpffs(const std::string& pin_path);
 
 // The shape of a map as bpf/abi.h has it.

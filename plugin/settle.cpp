@@ -104,7 +104,6 @@ void State::settle_index() {
                 index.bytes.size());
   }
   store(pins_.arena().as<lb_arena_head>()[0].index, index.ref);
-  store(pins_.meta().index_stale, 0U);
 }
 
 // Backends that were removed, or whose service was: no slot holds them any more.
@@ -152,6 +151,7 @@ void State::settle() {
   if (!tables && !index && !removals) return;
   // What the old index, tables and slots named may be reused once no packet can hold it.
   wait_for_packets();
+  store(pins_.meta().index_stale, 0U);
   if (removals) {
     free_backends();
     free_services();

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/reach.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "plugin/component.h"
+#include "plugin/driver.h"
+#include "plugin/error.h"
+#include "plugin/neighbour.h"
+#include "plugin/vlan.h"
+
+namespace xdplb {
+
+namespace {
+
+constexpr std::size_t most_notes = 10;
+
+// XDP can't send out of every interface, and what it can't send is lost without a trace. Out of the
+// one that a packet came in by it always can.
+std::string egress_problem(const Pins& pins, const Interface& interface) {
+  const auto features = xdp_features(interface.index);
+  if (!features || features->redirect_target) return {};
+  const auto loaded = places({interface.name}, pins.path());
+  if (loaded[0].chain.ours() != nullptr) return {};
+  return "its way out, " + interface.name +
+         ", takes no packets from XDP; they are lost unless they came in by it";
+}
+
+// The interface that XDP sends through where a route leads to this one.
+const Interface* egress(const std::vector<Interface>& all, unsigned index) {
+  const auto found = std::ranges::find(all, index, &Interface::index);
+  if (found == all.end()) return nullptr;
+  return found->kind == "vlan" ? egress(all, found->parent) : &*found;
+}
+
+std::string attend_static(const std::vector<Interface>& all, const lb_hop& hop) {
+  const auto* interface = egress(all, hop.ifindex);
+  if (interface == nullptr)
+    return "the interface of its next hop is gone; its packets are lost until --next-hop names "
+           "another";
+  if (!std::ranges::equal(interface->mac, hop.src))
+    return "its packets have a source address that " + interface->name +
+           " no longer has; give --next-hop again";
+  return {};
+}
+
+std::string attend_routed(const Pins& pins, const std::vector<Interface>& all,
+                          const Address& address) {
+  const auto route = route_to(address);
+  if (!route) return "no route; its packets are dropped (no-route) until there is one";
+  if (route->local) return "it is an address of this host, which gets nothing in mode l2";
+  if (!route->on_link)
+    return "it is behind a gateway, which mode l2 can't pass; its packets are dropped (off-link) "
+           "until its route leads to it directly";
+  keep_neighbour(address, route->ifindex);
+  const auto* interface = egress(all, route->ifindex);
+  return interface == nullptr ? std::string{} : egress_problem(pins, *interface);
+}
+
+std::string attend(const Pins& pins, const std::vector<Interface>& all, const Backend& backend) {
+  try {
+    return backend.hop ? attend_static(all, *backend.hop)
+                       : attend_routed(pins, all, backend.id.address);
+  } catch (const SystemError& error) {
+    if (error.error() == ENOBUFS)
+      return "the kernel's neighbour table is full: raise net.ipv4.neigh.default.gc_thresh3, and "
+             "net.ipv6 likewise";
+    return error.what();
+  }
+}
+
+}  // namespace
+
+Notes attend_backends(const Pins& pins, const State& state, std::optional<std::uint32_t> service,
+                      std::optional<std::uint32_t> subject) {
+  Notes notes;
+  std::size_t left_out = 0;
+  try {
+    sync_vlans(pins);
+    const auto all = interfaces();
+    for (const auto& backend : backends_of(state, service)) {
+      const auto note = attend(pins, all, backend);
+      if (note.empty() || (subject && *subject != backend.handle)) continue;
+      if (notes.size() < most_notes)
+        notes.push_back("backend " + backend.id.to_string() + ": " + note);
+      else
+        left_out++;
+    }
+  } catch (const Failure& failure) {
+    notes.emplace_back(failure.what());
+  }
+  if (left_out != 0) notes.push_back("and " + std::to_string(left_out) + " backends more");
+  return notes;
+}
+
+std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t> service) {
+  if (service) return state.backends(*service);
+  std::vector<Backend> all;
+  for (const auto& one : state.services())
+    for (const auto& backend : state.backends(one.number)) all.push_back(backend);
+  return all;
+}
+
+void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone) {
+  std::set<Address> kept;
+  for (const auto& backend : left)
+    if (!backend.hop) kept.insert(backend.id.address);
+  for (const auto& backend : gone) {
+    if (backend.hop || kept.contains(backend.id.address)) continue;
+    if (const auto route = route_to(backend.id.address))
+      release_neighbour(backend.id.address, route->ifindex);
+  }
+}
+
+lb_hop resolve(const StaticHop& hop) {
+  const auto interface = find_interface(hop.ifname);
+  if (interface.kind == "vlan")
+    throw Error("next hop " + hop.to_string() + ": " + hop.ifname + " is a VLAN device",
+                "give its parent, " + interface_name(interface.parent) +
+                    ": packets keep the tags that they came with");
+  lb_hop resolved{interface.index, {}, {}};
+  std::ranges::copy(hop.mac, resolved.dst);
+  std::ranges::copy(interface.mac, resolved.src);
+  return resolved;
+}
+
+}  // namespace xdplb

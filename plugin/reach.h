@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// How backends are reached: what the kernel is asked to keep ready for the data path, and what the
+// administrator should know about it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/address.h"
+#include "plugin/state.h"
+
+namespace xdplb {
+
+// What the administrator should know, though nothing failed.
+using Notes = std::vector<std::string>;
+
+// Tells the data path of the VLAN devices there are, and has the kernel resolve the backends and
+// keep them resolved: those of a service, or all. Notes are of one backend, or of all. Never
+// throws what the kernel refuses: what was changed before is changed.
+Notes attend_backends(const Pins& pins, const State& state, std::optional<std::uint32_t> service,
+                      std::optional<std::uint32_t> subject);
+
+// Takes that back for backends that are gone, unless one that is left has the same address.
+void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone);
+
+// Those of a service, or of all.
+std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t> service);
+
+// A static next hop for the maps. Throws Error where its interface doesn't exist, or is a VLAN
+// device: tags stay as they came.
+lb_hop resolve(const StaticHop& hop);
+
+}  // namespace xdplb
