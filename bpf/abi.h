@@ -182,6 +182,7 @@ enum lb_service_state {
 	LB_SERVICE_FREE = 0,
 	LB_SERVICE_LIVE = 1,
 	LB_SERVICE_REMOVED = 2, /* no longer in the index; its backends go next */
+	LB_SERVICE_COUNTED = 3, /* key[0..1] is what lb_meta.retired becomes */
 };
 
 /* What user space decides of a service: one word. */
@@ -222,6 +223,7 @@ enum lb_backend_state {
 	LB_BACKEND_UP = 1,
 	LB_BACKEND_DRAIN = 2,	/* gets no slots; its weight is kept */
 	LB_BACKEND_REMOVED = 3, /* on its way to LB_BACKEND_FREE */
+	LB_BACKEND_COUNTED = 4, /* hop[0] is what lb_service.retired becomes */
 };
 
 /* What user space decides of a backend: one word. */

@@ -159,7 +159,7 @@ static __always_inline bool parse_usual(void *data, void *end, struct packet *pk
 	return is_transport(pkt->proto) && pkt->bytes <= (__u32)(end - data);
 }
 
-/* Extension headers that parse_ipv6 walks before it gives up. */
+/* Headers behind IPv6's own that parse_ipv6 looks at, the transport's included. */
 #define LB_MAX_EXTENSIONS 8
 
 #define IPV6_FRAGMENT 44

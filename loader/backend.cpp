@@ -48,6 +48,8 @@ int run_backend_add(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
+  if (!change.hop && !state.find_backend(state.service(id), backend))
+    resolve_ahead(backend.address);
   state.add_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());
   return 0;

@@ -128,9 +128,12 @@ bool Command::parse(const Arguments& arguments) {
   positional.add("parameter", -1);
   const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
   try {
-    po::store(
-        po::command_line_parser(arguments).options(all).positional(positional).style(style).run(),
-        values_);
+    const auto parsed =
+        po::command_line_parser(arguments).options(all).positional(positional).style(style).run();
+    for (const auto& option : parsed.options)  // the parameters' own name can't be given
+      if (option.string_key == "parameter" && option.position_key < 0)
+        throw po::unknown_option("--parameter");
+    po::store(parsed, values_);
   } catch (const po::error& error) {
     throw Error(verb_ + ": " + error.what(), "'xdp-lb " + verb_ + " --help' lists the options");
   }

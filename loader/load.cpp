@@ -80,7 +80,11 @@ int run_load(const Arguments& arguments) {
   if (const auto file = command.get("key-file")) options.cluster_key = read_key(*file);
   options.chain.single_ok = command.has("single-ok");
 
-  print_notes(load_component(command.parameters(), options), command.json());
+  const auto notes = load_component(command.parameters(), options);
+  if (command.json())
+    print_json({{"loaded", command.parameters()}, {"notes", notes}});
+  else
+    print_notes(notes, false);
   return 0;
 }
 

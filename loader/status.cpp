@@ -38,7 +38,7 @@ void print_chains(const std::vector<Place>& all) {
                  std::to_string(component.id), component.tag,
                  component.actions + (component.running ? "" : " <not running>")});
   }
-  if (table.empty()) table.row({"<No XDP program loaded!>"});
+  if (table.empty()) table.row({"-", "", "<No XDP program loaded!>"});
   table.print();
 }
 

@@ -213,8 +213,11 @@ void Attachment::attach(const Interface& interface, std::uint32_t arena_id) {
                                            to_libxdp(options_.mode), 0);
     if (error == 0) break;
     // Of several first loads on an empty interface libxdp lets one win: join its chain.
+    if (error == EOPNOTSUPP && options_.mode == Mode::native)
+      throw Unsupported("attaching to " + interface.name + ": its driver lacks native XDP",
+                        "--mode skb works with every driver, more slowly");
     if ((error != EBUSY && error != EAGAIN && error != EEXIST) || retry == busy_retries)
-      throw attach_failure(error, interface, options_.mode, said);
+      throw attach_failure(error, interface, said);
     std::this_thread::sleep_for(std::chrono::milliseconds(1 << retry));
   }
   verify(interface, arena_id);

@@ -45,6 +45,7 @@ void require_cluster_key(const Pins& pins, const State& state, const ClusterKey&
 // A load or an unload that was killed may have left some of the maps: no whole state is in them.
 void drop_partial_maps(const std::string& pin_path) {
   if (!has_maps(pin_path) || has_all_maps(pin_path)) return;
+  pinned_arena_size(pin_path);  // throws where one of them isn't ours
   if (runs_anywhere(pinned_arena_id(pin_path), {}))
     throw Error("some of the component's maps in " + pin_path + " are gone while it runs",
                 "'xdp-lb unload --all' ends it; then load again");
@@ -160,7 +161,7 @@ bool loaded_here(const std::string& pin_path) {
 
 void require_present(const std::vector<Place>& named) {
   for (const auto& place : named) {
-    if (!place.problem.empty()) throw Error(place.problem);
+    if (!place.problem.empty()) read_chain(place.interface, 0);  // throws it
     if (place.chain.ours() == nullptr)
       throw NotLoaded("xdp-lb is not loaded on " + place.interface.name,
                       "'xdp-lb status' shows where it is");
@@ -192,6 +193,7 @@ void remove_maps(const std::string& pin_path) {
 
 Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOptions& options) {
   require_bpffs(options.pin_path);
+  require_privileges();
   if (!has_maps(options.pin_path))
     throw NotLoaded("no maps of xdp-lb are pinned in " + options.pin_path,
                     "give the --pin-path that it was loaded with");

@@ -32,8 +32,7 @@ Mode from_libxdp(xdp_attach_mode mode) {
 
 xdp_attach_mode to_libxdp(Mode mode) { return mode == Mode::skb ? XDP_MODE_SKB : XDP_MODE_NATIVE; }
 
-SystemError attach_failure(int error, const Interface& interface, Mode mode,
-                           const Diagnostics& said) {
+SystemError attach_failure(int error, const Interface& interface, const Diagnostics& said) {
   const auto said_has = [&](const char* text) {
     return said.text().find(text) != std::string::npos;
   };
@@ -44,8 +43,6 @@ SystemError attach_failure(int error, const Interface& interface, Mode mode,
     hint = "with an MTU of " + std::to_string(interface.mtu) +
            " the driver takes only chains whose every program supports multi-buffer frames; lower "
            "the MTU, or unload the program that doesn't";
-  else if (error == EOPNOTSUPP && mode == Mode::native)
-    hint = "the driver may lack native XDP: --mode skb works with every driver, more slowly";
   else if (said_has("transparent upgrade"))
     hint = "the chain was made by an older libxdp: unload all of its programs, then load again";
   else if (said_has("changes packet data"))

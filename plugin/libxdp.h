@@ -40,7 +40,7 @@ Mode from_libxdp(xdp_attach_mode mode);
 xdp_attach_mode to_libxdp(Mode mode);
 
 // Why an attach failed: errno and what the libraries said, in the administrator's words.
-[[nodiscard]] SystemError attach_failure(int error, const Interface& interface, Mode mode,
+[[nodiscard]] SystemError attach_failure(int error, const Interface& interface,
                                          const Diagnostics& said);
 
 }  // namespace xdplb

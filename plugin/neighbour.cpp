@@ -86,6 +86,13 @@ void keep_neighbour(const Address& address, unsigned ifindex) {
                                  interface_name(ifindex));
 }
 
+bool has_neighbour(const Address& address, unsigned ifindex) {
+  constexpr unsigned valid =
+      NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP;
+  const auto now = find_neighbour(address, ifindex);
+  return now && (now->state & valid) != 0;
+}
+
 void release_neighbour(const Address& address, unsigned ifindex) {
   const auto now = find_neighbour(address, ifindex);
   if (!now || (now->flags_ext & NTF_EXT_MANAGED) == 0) return;

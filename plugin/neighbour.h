@@ -22,6 +22,9 @@ std::optional<Route> route_to(const Address& address);
 // that the administrator made permanent are left alone.
 void keep_neighbour(const Address& address, unsigned ifindex);
 
+// Is the address resolved?
+bool has_neighbour(const Address& address, unsigned ifindex);
+
 // Takes back keep_neighbour().
 void release_neighbour(const Address& address, unsigned ifindex);
 

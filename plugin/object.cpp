@@ -3,6 +3,7 @@
 
 #include <bpf/libbpf.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -54,7 +55,9 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
   };
   if (!object) {
     if (error == EACCES) throw SystemError(error, "opening " + file);
-    throw not_ours(std::strerror(error));
+    std::array<char, 128> text{};
+    libbpf_strerror(error, text.data(), text.size());
+    throw not_ours(text.data());
   }
   if (bpf_object__find_program_by_name(object.get(), "xdp_lb") == nullptr)
     throw not_ours("it has no program xdp_lb");

@@ -40,9 +40,16 @@ std::string pin_of(const std::string& folder, std::string_view map) {
   return folder + "/" + std::string(map);
 }
 
+bool exists(const std::string& path) {
+  std::error_code error;
+  const bool there = std::filesystem::exists(path, error);
+  if (error) throw SystemError(error.value(), "looking at " + path);
+  return there;
+}
+
 // The nearest folder above path, or path itself, that exists.
 std::string existing_part(std::filesystem::path path) {
-  while (!path.empty() && path != path.root_path() && !std::filesystem::exists(path))
+  while (!path.empty() && path != path.root_path() && !exists(path.string()))
     path = path.parent_path();
   return path.empty() ? "." : path.string();
 }
@@ -142,8 +149,7 @@ PinLock::PinLock(const std::string& pin_path, Access access, Missing missing) {
 namespace {
 
 bool is_pinned(const std::string& pin_path, const MapShape& shape) {
-  std::error_code error;
-  return std::filesystem::exists(pin_of(pin_path, shape.name), error);
+  return exists(pin_of(pin_path, shape.name));
 }
 
 }  // namespace
@@ -169,10 +175,7 @@ std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path) {
 
 Pins::Pins(const std::string& pin_path, Access access) : path_(pin_path) {
   require_bpffs(pin_path);
-  std::error_code error;
-  const bool there = std::filesystem::exists(pin_path, error);
-  if (error) throw SystemError(error.value(), "looking at " + pin_path);
-  if (!there || !has_maps(pin_path))
+  if (!has_maps(pin_path))
     throw NotLoaded("no maps of xdp-lb are pinned in " + pin_path,
                     "load the component first: xdp-lb load IFNAME");
 

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "plugin/component.h"
 #include "plugin/driver.h"
@@ -93,6 +95,19 @@ Notes attend_backends(const Pins& pins, const State& state, std::optional<std::u
   }
   if (left_out != 0) notes.push_back("and " + std::to_string(left_out) + " backends more");
   return notes;
+}
+
+void resolve_ahead(const Address& address) {
+  constexpr int tries = 20;
+  constexpr auto pause = std::chrono::milliseconds(10);
+  try {
+    const auto route = route_to(address);
+    if (!route || route->local || !route->on_link) return;
+    keep_neighbour(address, route->ifindex);
+    for (int i = 0; i < tries && !has_neighbour(address, route->ifindex); i++)
+      std::this_thread::sleep_for(pause);
+  } catch (const SystemError&) {  // attend_backends() says it
+  }
 }
 
 std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t> service) {

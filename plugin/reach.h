@@ -22,6 +22,10 @@ using Notes = std::vector<std::string>;
 Notes attend_backends(const Pins& pins, const State& state, std::optional<std::uint32_t> service,
                       std::optional<std::uint32_t> subject);
 
+// Has the kernel resolve an address, and waits for it a fifth of a second at most: a backend's
+// first packets come as soon as a table names it. Never throws.
+void resolve_ahead(const Address& address);
+
 // Takes that back for backends that are gone, unless one that is left has the same address.
 void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone);
 

@@ -106,39 +106,12 @@ void State::settle_index() {
   store(pins_.arena().as<lb_arena_head>()[0].index, index.ref);
 }
 
-// Backends that were removed, or whose service was: no slot holds them any more.
-void State::free_backends() {
-  const auto records = pins_.backends();
-  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
-    auto& record = records[handle];
-    const auto conf = load(record.conf);
-    if (conf.state == LB_BACKEND_FREE) continue;
-    auto& service = pins_.services()[conf.service];
-    if (conf.state != LB_BACKEND_REMOVED && load(service.conf).state == LB_SERVICE_LIVE) continue;
-    service.retired += counters_.of_backend(handle);
-    counters_.reset_backend(handle);
-    store(record.conf, lb_backend_conf{});
-  }
-}
-
-void State::free_services() {
-  for (auto& service : pins_.services()) {
-    const auto conf = load(service.conf);
-    if (conf.state != LB_SERVICE_REMOVED) continue;
-    pins_.meta().retired[conf.family] += service.retired;
-    service.retired = {};
-    counters_.reset_service(static_cast<std::uint32_t>(&service - pins_.services().data()));
-    store(service.table, lb_table_ref{});
-    store(service.conf, lb_service_conf{});
-  }
-}
-
 void State::settle() {
   bool tables = false;
   bool removals = false;
   for (auto& service : pins_.services()) {
     const auto conf = load(service.conf);
-    removals |= conf.state == LB_SERVICE_REMOVED;
+    removals |= conf.state == LB_SERVICE_REMOVED || conf.state == LB_SERVICE_COUNTED;
     if (conf.state != LB_SERVICE_LIVE || conf.table_stale == 0) continue;
     settle_table(service);
     tables = true;
@@ -146,7 +119,8 @@ void State::settle() {
   const bool index = removals || load(pins_.meta().index_stale) != 0;
   if (index) settle_index();
   removals |= std::ranges::any_of(pins_.backends(), [](const auto& record) {
-    return load(record.conf).state == LB_BACKEND_REMOVED;
+    const auto state = load(record.conf).state;
+    return state == LB_BACKEND_REMOVED || state == LB_BACKEND_COUNTED;
   });
   if (!tables && !index && !removals) return;
   // What the old index, tables and slots named may be reused once no packet can hold it.

@@ -161,18 +161,6 @@ lb_backend& State::record(const Service& service, const BackendId& id) const {
   return pins_.backends()[backend->handle];
 }
 
-lb_counter State::forwarded(const Service& service) const {
-  auto sum = pins_.services()[service.number].retired;
-  for (const auto& backend : backends(service.number)) sum += counters_.of_backend(backend.handle);
-  return sum;
-}
-
-std::array<lb_counter, LB_FAMILIES> State::forwarded() const {
-  auto sum = std::to_array(pins_.meta().retired);
-  for (const auto& service : services()) sum[family_of(service.id.vip)] += forwarded(service);
-  return sum;
-}
-
 std::vector<std::uint32_t> State::slots_of(const Service& service) const {
   std::vector<std::uint32_t> counts(LB_BACKENDS);
   const auto table = load(pins_.services()[service.number].table);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The services and backends in the maps, and every change of them.
 //
-// A change is one word that says what shall be, and then settle(), which makes tables, index and
+// A change is one word that says what shall be (two where a backend gets both a weight and a next
+// hop), and then settle(), which makes tables, index and
 // records follow from what the records say. A process that dies in between leaves an unsettled
 // change; the next command finds it and finishes it first. At each moment a packet finds a whole
 // table and a whole index, the old or the new.
@@ -92,6 +93,7 @@ class State {
   void settle();
 
  private:
+  [[nodiscard]] lb_counter forwarded(std::uint32_t number) const;
   [[nodiscard]] lb_service& record(const ServiceId& id) const;
   [[nodiscard]] lb_backend& record(const Service& service, const BackendId& id) const;
   [[nodiscard]] std::vector<Extent> extents_in_use() const;

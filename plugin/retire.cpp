@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What services forwarded, and how the counts of removed backends and services are kept.
+//
+// A count is folded into the sum of those retired in steps that can be repeated: the sum to be is
+// written into the record that goes, one word says that it is there, and only then is it stored and
+// the counter reset. Whoever reads in between finds each packet counted once.
+#include <algorithm>
+#include <cstring>
+
+#include "plugin/state.h"
+
+namespace xdplb {
+
+namespace {
+
+static_assert(sizeof(lb_hop) == sizeof(lb_counter));
+
+lb_counter plus(lb_counter sum, const lb_counter& more) { return sum += more; }
+
+void set_sum(void* place, const lb_counter& sum) { std::memcpy(place, &sum, sizeof(sum)); }
+
+lb_counter sum_in(const void* place) {
+  lb_counter sum{};
+  std::memcpy(&sum, place, sizeof(sum));
+  return sum;
+}
+
+}  // namespace
+
+lb_counter State::forwarded(std::uint32_t number) const {
+  auto retired = pins_.services()[number].retired;
+  lb_counter live{};
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    const auto conf = load(records[handle].conf);
+    if (conf.state == LB_BACKEND_FREE || conf.service != number) continue;
+    if (conf.state == LB_BACKEND_COUNTED)
+      retired = sum_in(&records[handle].hop[0]);
+    else
+      live += counters_.of_backend(handle);
+  }
+  return plus(retired, live);
+}
+
+lb_counter State::forwarded(const Service& service) const { return forwarded(service.number); }
+
+std::array<lb_counter, LB_FAMILIES> State::forwarded() const {
+  auto retired = std::to_array(pins_.meta().retired);
+  std::array<lb_counter, LB_FAMILIES> live{};
+  const auto records = pins_.services();
+  for (std::uint32_t number = 0; number < records.size(); number++) {
+    const auto conf = load(records[number].conf);
+    if (conf.state == LB_SERVICE_COUNTED)
+      retired[conf.family] = sum_in(records[number].key);
+    else if (conf.state != LB_SERVICE_FREE)
+      live[conf.family] += forwarded(number);
+  }
+  for (std::size_t family = 0; family < live.size(); family++) live[family] += retired[family];
+  return live;
+}
+
+// Backends that were removed, or whose service was: no slot holds them any more.
+void State::free_backends() {
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    auto& record = records[handle];
+    auto conf = load(record.conf);
+    if (conf.state == LB_BACKEND_FREE) continue;
+    auto& service = pins_.services()[conf.service];
+    const bool removed = conf.state == LB_BACKEND_REMOVED || conf.state == LB_BACKEND_COUNTED;
+    if (!removed && load(service.conf).state == LB_SERVICE_LIVE) continue;
+    if (conf.state != LB_BACKEND_COUNTED) {
+      set_sum(&record.hop[0], plus(service.retired, counters_.of_backend(handle)));
+      conf.state = LB_BACKEND_COUNTED;
+      store(record.conf, conf);
+    }
+    service.retired = sum_in(&record.hop[0]);
+    counters_.reset_backend(handle);
+    store(record.conf, lb_backend_conf{});
+  }
+}
+
+void State::free_services() {
+  for (auto& service : pins_.services()) {
+    auto conf = load(service.conf);
+    if (conf.state != LB_SERVICE_REMOVED && conf.state != LB_SERVICE_COUNTED) continue;
+    auto& retired = pins_.meta().retired[conf.family];
+    if (conf.state == LB_SERVICE_REMOVED) {
+      set_sum(service.key, plus(retired, service.retired));
+      conf.state = LB_SERVICE_COUNTED;
+      store(service.conf, conf);
+    }
+    retired = sum_in(service.key);
+    counters_.reset_service(static_cast<std::uint32_t>(&service - pins_.services().data()));
+    store(service.table, lb_table_ref{});
+    store(service.conf, lb_service_conf{});
+  }
+}
+
+}  // namespace xdplb
