@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Orders that run out of room, are killed, or fail half-way.
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "tests/net/cli_fixture.h"
+
+namespace xdplb::test {
+namespace {
+
+BOOST_AUTO_TEST_SUITE(cli_life)
+
+std::string nth_service(int number) {
+  return "192.0.2." + std::to_string(number % 250 + 1) + ":" + std::to_string(1000 + number) +
+         "/tcp";
+}
+
+BOOST_AUTO_TEST_CASE(a_full_arena) {
+  Machine machine;
+  BOOST_REQUIRE(machine.run("load eth0 --arena 64K").status == 0);
+  int made = 0;
+  while (machine.run("service add " + nth_service(made) + " --slots 256").status == 0) ++made;
+  BOOST_TEST(made > 20);
+  BOOST_TEST(made < 64);
+  check_refused(machine,
+                {{"service add " + nth_service(made) + " --slots 256", 2, "the arena of 65536"},
+                 {"service add " + nth_service(made) + " --slots 1048576", 2, "larger --arena"}});
+  // Nothing that is there depends on room: it can be changed, and deleted, and comes back.
+  const auto id = nth_service(made / 2);
+  machine.loader.require("backend add " + id + " 10.0.0.2");
+  machine.loader.require("backend set " + id + " 10.0.0.2 -w 5");
+  BOOST_TEST(machine.loader.json("backend list " + id).at(0).at("slots") == 256);
+  for (int round = 0; round < 5; ++round) {
+    machine.loader.require("service del " + id);
+    machine.loader.require("service add " + id + " --slots 256");
+  }
+  BOOST_TEST(machine.loader.json("service list").size() == static_cast<std::size_t>(made));
+  for (int i = 0; i < made; ++i) machine.loader.require("service del " + nth_service(i));
+  machine.loader.require("service add " + nth_service(0) + " --slots 8192");
+}
+
+// The loader under strace(1), with these options of it.
+Outcome run_traced(const Machine& machine, const std::string& options, const std::string& line) {
+  return machine.host.run(
+      split("strace -f -qq -o /run/trace " + options + " " XDP_LB_LOADER " " + line));
+}
+
+// How many system calls of a kind the loader makes where nothing goes wrong.
+int count_calls(const Machine& machine, const std::string& call, const std::string& line) {
+  const auto outcome = run_traced(machine, "-e trace=" + call, line);
+  BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
+  std::ifstream trace("/run/trace");
+  return static_cast<int>(std::count(std::istreambuf_iterator<char>(trace), {}, '\n'));
+}
+
+// What happens at the nth of them: "signal=KILL", "error=ENOMEM".
+Outcome run_injected(const Machine& machine, const std::string& call, const std::string& what,
+                     int nth, const std::string& line) {
+  const auto inject = call + ":" + what + ":when=" + std::to_string(nth);
+  return run_traced(machine, "-e trace=" + call + " -e inject=" + inject, line);
+}
+
+boost::test_tools::assertion_result has_strace(boost::unit_test::test_unit_id) {
+  boost::test_tools::assertion_result result(std::system("strace -V >/dev/null 2>&1") == 0);
+  result.message() << "strace is missing";
+  return result;
+}
+
+// Each call in turn takes minutes; every day some of them, all with XDPLB_TEST_FULL=1.
+int step() { return counts(7, 1); }
+
+const std::string load_line = "load eth0 --single-ok --object " XDP_LB_OBJECT;
+
+BOOST_AUTO_TEST_CASE(killed_while_loading, *boost::unit_test::precondition(has_strace)) {
+  Machine machine;
+  const auto empty = take_snapshot(machine);
+  for (const std::string call : {"bpf", "sendto", "mmap"}) {
+    const int calls = count_calls(machine, call, load_line);
+    BOOST_TEST(calls > (call == "bpf" ? 40 : 1));
+    machine.loader.require("unload eth0");
+    for (int nth = 1; nth <= calls; nth += step()) BOOST_TEST_CONTEXT(call << " " << nth) {
+        const auto killed = run_injected(machine, call, "signal=KILL", nth, load_line);
+        BOOST_TEST_REQUIRE(killed.status == 128 + SIGKILL, killed.err);
+        // The next order takes up what is there.
+        const auto next = machine.run("load eth0");
+        const bool loaded = next.err.find("loaded on eth0 already") != std::string::npos;
+        BOOST_TEST((next.status == 0 || loaded), next.err);
+        machine.loader.require("service add 192.0.2.10:80/tcp");
+        machine.loader.require("status --check eth0");
+        machine.loader.require("unload eth0");
+        const auto left = differences(empty, take_snapshot(machine));
+        BOOST_TEST_REQUIRE(left.empty(), left);
+      }
+  }
+}
+
+// A load that fails anywhere leaves the machine as it was. libbpf does without many calls.
+void check_failures(const Machine& machine, const std::string& unload) {
+  const auto before = take_snapshot(machine);
+  const int calls = count_calls(machine, "bpf", load_line);
+  machine.loader.require(unload);
+  BOOST_TEST(differences(before, take_snapshot(machine)).empty());
+  int failures = 0;
+  for (int nth = 1; nth <= calls; nth += step()) BOOST_TEST_CONTEXT(unload << ", bpf " << nth) {
+      const auto failed = run_injected(machine, "bpf", "error=ENOMEM", nth, load_line);
+      check_words(failed);
+      if (failed.status == 0) {
+        machine.loader.require("status --check eth0");
+        machine.loader.require(unload);
+      } else {
+        ++failures;
+        BOOST_TEST((failed.status == 1 || failed.status == 4), failed.status << failed.err);
+      }
+      const auto changed = differences(before, take_snapshot(machine));
+      BOOST_TEST_REQUIRE(changed.empty(), failed.status << changed);
+    }
+  BOOST_TEST(failures > 4);
+}
+
+BOOST_AUTO_TEST_CASE(failed_while_loading, *boost::unit_test::precondition(has_strace)) {
+  Machine machine;
+  check_failures(machine, "unload eth0");
+  machine.load_with_services();
+  machine.loader.require("unload eth0 --keep-maps");
+  check_failures(machine, "unload eth0 --keep-maps");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace xdplb::test

@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# install.sh GROUP...: installs the Debian packages of these groups that are missing: build, demo,
+# test, lint, vm. Says in one line what it installs. Without root it says what is missing, and
+# exits with 77.
+set -euo pipefail
+
+here=$(dirname "$(realpath "$0")")
+build='cmake ninja-build g++ pkg-config clang llvm libbpf-dev libxdp-dev libmnl-dev
+  libboost-program-options-dev nlohmann-json3-dev scdoc linux-libc-dev libelf-dev zlib1g-dev'
+demo="$build iproute2 ethtool nginx-light curl xdp-tools procps util-linux"
+test="$demo libboost-test-dev libclang-rt-dev bpftool strace"
+lint="$build git clang-format clang-tidy shellcheck mandoc man-db"
+patience=600 # seconds to wait for another apt
+
+packages_of() {
+  case $1 in
+    build) echo "$build" ;;
+    demo) echo "$demo" ;;
+    test) echo "$test" ;;
+    lint) echo "$lint" ;;
+    vm) sed 's/#.*//' "$here/../vm/packages.txt" ;;
+    *)
+      echo "install.sh: there is no group '$1'" >&2
+      exit 2
+      ;;
+  esac
+}
+
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
+# apt ARGUMENT...: apt-get, quietly. Waits where another one is at work; what it says is shown only
+# when it fails.
+apt() {
+  local said start=$SECONDS
+  until said=$(DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+    -o Dpkg::Options::=--force-confold "$@" 2>&1 </dev/null); do
+    if [[ $said != *'Could not get lock'* && $said != *'Unable to lock'* ]] ||
+      ((SECONDS - start > patience)); then
+      printf '%s\n' "$said" >&2
+      return 1
+    fi
+    sleep 3
+  done
+}
+
+# While it installs, packages start no services: policy-rc.d is asked by all that would. One of ours
+# that a killed run left is none to be kept.
+policy=/usr/sbin/policy-rc.d
+kept_policy=$policy.kept
+ours="# of ${0##*/}, for a while"
+allow_services() {
+  rm -f "$policy"
+  [ ! -e "$kept_policy" ] || mv "$kept_policy" "$policy"
+}
+forbid_services() {
+  trap allow_services EXIT
+  [ ! -e "$policy" ] || grep -qF "$ours" "$policy" || mv "$policy" "$kept_policy"
+  printf '#!/bin/sh\n%s\nexit 101\n' "$ours" >"$policy"
+  chmod 755 "$policy"
+}
+
+missing=()
+for group in "$@"; do
+  list=$(packages_of "$group")
+  for package in $list; do
+    [[ " ${missing[*]} " == *" $package "* ]] || is_installed "$package" || missing+=("$package")
+  done
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+  echo "install.sh: only root can install what is missing: ${missing[*]}" >&2
+  exit 77
+fi
+
+exec 9<"$here"
+flock 9
+echo "Installing ${missing[*]}"
+# Some other source of packages may be out of order: what counts is that the packages are found.
+apt update || echo "install.sh: apt-get update failed, trying with what is known" >&2
+forbid_services
+apt --no-install-recommends install "${missing[@]}"
+# Nor does nginx, which tests start themselves, start with the machine.
+[[ " ${missing[*]} " != *" nginx-light "* ]] || update-rc.d nginx disable >/dev/null 2>&1 || true
