@@ -8,12 +8,12 @@
 #define DRIVER_FRAME 80 /* bytes of every frame */
 
 struct driver_state {
-	__u64 runs;	 /* packets so far; user space sets it to 0 */
-	__u64 rewritten; /* packets that came back with another link address */
-	__u64 resized;	 /* packets that came back with another length */
-	__u32 flow_mask; /* flows less one: a power of two of them */
-	__u32 v6;
-	__u64 frame[DRIVER_FRAME / 8];
+  __u64 runs;      /* packets so far; user space sets it to 0 */
+  __u64 rewritten; /* packets that came back with another link address */
+  __u64 resized;   /* packets that came back with another length */
+  __u32 flow_mask; /* flows less one: a power of two of them */
+  __u32 v6;
+  __u64 frame[DRIVER_FRAME / 8];
 };
 
 #endif

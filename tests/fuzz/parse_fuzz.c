@@ -8,19 +8,19 @@
 
 #include "bpf/parse.h"
 
-#define REQUIRE(condition) \
-  do {                     \
+#define REQUIRE(condition)     \
+  do {                         \
     if (!(condition)) abort(); \
   } while (0)
 
-static void require_inside(const struct packet *pkt, uint32_t frame) {
+static void require_inside(const struct packet* pkt, uint32_t frame) {
   REQUIRE(pkt->l3 == 14 || pkt->l3 == 18 || pkt->l3 == 22);
   REQUIRE(pkt->bytes <= frame && pkt->bytes >= pkt->l3 + 20u + 4u);
   REQUIRE(pkt->family == LB_IPV4 || pkt->family == LB_IPV6);
   REQUIRE(is_transport(pkt->proto));
 }
 
-static void require_same(const struct packet *quick, const struct packet *thorough) {
+static void require_same(const struct packet* quick, const struct packet* thorough) {
   REQUIRE(memcmp(quick->src, thorough->src, sizeof(quick->src)) == 0);
   REQUIRE(memcmp(quick->dst, thorough->dst, sizeof(quick->dst)) == 0);
   REQUIRE(quick->ports == thorough->ports && quick->bytes == thorough->bytes);
@@ -28,11 +28,11 @@ static void require_same(const struct packet *quick, const struct packet *thorou
   REQUIRE(quick->family == thorough->family);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (size > 65535) return 0;
   struct packet quick = {0};
   struct packet thorough = {0};
-  uint8_t *copy = malloc(size ? size : 1);  // so that a step beyond its end is seen
+  uint8_t* copy = malloc(size ? size : 1);  // so that a step beyond its end is seen
   memcpy(copy, bytes, size);
   const bool usual = parse_usual(copy, copy + size, &quick);
   const enum parsed parsed = parse_unusual(copy, copy + size, size, &thorough);

@@ -143,7 +143,8 @@ BOOST_AUTO_TEST_CASE(changes_under_load_drop_no_packet) {
 }
 
 // The neighbours of a backend stay known while any service has it.
-BOOST_DATA_TEST_CASE(a_backend_of_two_services_survives_in_the_other, data::make(families), family) {
+BOOST_DATA_TEST_CASE(a_backend_of_two_services_survives_in_the_other, data::make(families),
+                     family) {
   Balanced balanced("native");
   auto& [site, loader] = balanced;
   const bool v4 = family == "ipv4";

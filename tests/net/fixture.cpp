@@ -35,8 +35,7 @@ std::string key_file() {
 
 void say_alone(const std::string& reason) {
   static bool said = false;
-  if (!said)
-    std::cout << "The component runs alone in these tests, not in a chain.\n" << reason;
+  if (!said) std::cout << "The component runs alone in these tests, not in a chain.\n" << reason;
   said = true;
 }
 
@@ -61,8 +60,8 @@ nlohmann::json Loader::json(const std::string& line) const {
 }
 
 std::string Loader::load(const std::string& ifnames, const std::string& mode) const {
-  const auto line = "load " + ifnames + " --mode " + mode + " --object " XDP_LB_OBJECT
-                    " --key-file " + key_file();
+  const auto line = "load " + ifnames + " --mode " + mode +
+                    " --object " XDP_LB_OBJECT " --key-file " + key_file();
   const auto chained = run(line);
   if (chained.status == 0) return line;
   BOOST_REQUIRE_MESSAGE(chained.status == exit_unsupported, chained.err);
@@ -175,10 +174,10 @@ Endpoint TestService::endpoint(std::uint16_t any_port) const {
 const std::string& TestService::expected(const Endpoint& client, std::uint16_t port) const {
   static const std::string nobody;
   const auto& bytes = client.address.bytes();
-  const auto hash = client.address.is_v4()
-                        ? km3_v4(keys_, {bytes[12], bytes[13], bytes[14], bytes[15]}, client.port,
-                                 port)
-                        : km3_v6(keys_, bytes, client.port, port);
+  const auto hash =
+      client.address.is_v4()
+          ? km3_v4(keys_, {bytes[12], bytes[13], bytes[14], bytes[15]}, client.port, port)
+          : km3_v6(keys_, bytes, client.port, port);
   const auto choice = table_.first[km3_slot(hash, spec_.k)];
   return choice == no_backend ? nobody : members_[choice].name;
 }
@@ -222,8 +221,8 @@ Answers check_connections(const Site& site, const TestService& service, Flows& f
     answers[got.substr(0, got.find(' '))]++;
     if (got != wanted && ++failures > 0) wrong << "\n  '" << got << "', not '" << wanted << "'";
   }
-  BOOST_TEST(failures == 0, service.id() << ": " << failures << " connections went wrong:"
-                                         << wrong.str());
+  BOOST_TEST(failures == 0, service.id()
+                                << ": " << failures << " connections went wrong:" << wrong.str());
   return answers;
 }
 

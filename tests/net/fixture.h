@@ -31,8 +31,8 @@ class Loader {
   std::string load(const std::string& ifnames, const std::string& mode) const;
 
   // Packets that left for this reason, as 'stats --json' has it.
-  [[nodiscard]] std::uint64_t reason(const std::string& name, const std::string& family = "ipv4")
-      const;
+  [[nodiscard]] std::uint64_t reason(const std::string& name,
+                                     const std::string& family = "ipv4") const;
   [[nodiscard]] std::uint64_t forwarded(const std::string& service) const;
   [[nodiscard]] std::uint64_t dropped() const;  // all that couldn't be delivered
 
@@ -67,7 +67,7 @@ class TestService {
   TestService(const Loader& loader, const std::string& id, const std::string& options = "");
 
   void add(const Member& member);
-  void add(std::initializer_list<int> numbers);  // of web servers
+  void add(std::initializer_list<int> numbers);               // of web servers
   void set_weight(const std::string& name, unsigned weight);  // 0 drains
   void remove(const std::string& name);
 

@@ -20,8 +20,7 @@ BOOST_DATA_TEST_CASE(every_connection_reaches_the_backend_of_the_model,
   Balanced balanced(mode);
   auto& [site, loader] = balanced;
   TestService service(loader, vip(10, family == "ipv4") + ":80/tcp");
-  for (unsigned i = 1; i <= 3; ++i)
-    service.add(web(static_cast<int>(i), i, service.is_v4()));
+  for (unsigned i = 1; i <= 3; ++i) service.add(web(static_cast<int>(i), i, service.is_v4()));
 
   Tap requests(site.router, "lb0", to_address(service.vip()));
   Tap replies_at_balancer(site.router, "lb0", from_address(service.vip()));

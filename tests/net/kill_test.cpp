@@ -95,13 +95,16 @@ std::ostream& operator<<(std::ostream& out, const Change& change) { return out <
 const std::string service_id = vip(10) + ":80/tcp";
 
 std::vector<Change> all_changes() {
-  return {{"add", "backend add " + service_id + " 10.2.0.23 --weight 2",
+  return {{"add",
+           "backend add " + service_id + " 10.2.0.23 --weight 2",
            {web(1), web(2)},
            {web(1), web(2), web(3, 2)}},
-          {"set", "backend set " + service_id + " 10.2.0.22 --weight 9",
+          {"set",
+           "backend set " + service_id + " 10.2.0.22 --weight 9",
            {web(1), web(2)},
            {web(1), web(2, 9)}},
-          {"del", "backend del " + service_id + " 10.2.0.23",
+          {"del",
+           "backend del " + service_id + " 10.2.0.23",
            {web(1), web(2), web(3, 2)},
            {web(1), web(2)}}};
 }
@@ -180,7 +183,7 @@ BOOST_AUTO_TEST_SUITE(killed)
 BOOST_DATA_TEST_CASE(at_each_system_call, data::make(all_changes()), change) {
   Balanced balanced("native");
   Victim victim(balanced, change);
-  const int stride = counts(2, 1);
+  const int stride = counts(3, 1);
   int nth = 0;
   for (; kill_at_call(balanced.site.balancer, victim.command(), nth); nth += stride)
     BOOST_TEST_CONTEXT("killed at call " << nth) { victim.check(); }
@@ -221,10 +224,11 @@ BOOST_DATA_TEST_CASE(while_loading, data::make(Words{"eth0", "eth1"}), ifname) {
   start_over();
   int deaths = 0;
   for (int nth = 0; kill_at_call(site.balancer, loader.command(again), nth);
-       nth += counts(61, 7), ++deaths) {
+       nth += counts(97, 7), ++deaths) {
     BOOST_TEST_CONTEXT("killed at call " << nth) {
       const auto next = loader.run(again);
-      const bool was_loaded = next.err.find("is loaded on " + ifname + " already") != std::string::npos;
+      const bool was_loaded =
+          next.err.find("is loaded on " + ifname + " already") != std::string::npos;
       BOOST_TEST((next.status == 0 || was_loaded), next.err);
       BOOST_TEST(loader.run("status --check eth0").status == 0);
       TestService service(loader, service_id);

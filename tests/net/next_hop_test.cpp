@@ -81,8 +81,8 @@ BOOST_DATA_TEST_CASE(a_new_mac_is_followed_within_two_seconds, data::make(famili
   check_connections(site, service, flows, 100);
 }
 
-BOOST_DATA_TEST_CASE(a_static_next_hop_needs_no_forwarding, data::make(modes) * data::make(families),
-                     mode, family) {
+BOOST_DATA_TEST_CASE(a_static_next_hop_needs_no_forwarding,
+                     data::make(modes) * data::make(families), mode, family) {
   Balanced balanced(mode);
   auto& [site, loader] = balanced;
   const bool v4 = family == "ipv4";

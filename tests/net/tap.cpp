@@ -35,12 +35,10 @@ std::vector<sock_filter> with_address(const Address& address, unsigned v4_offset
   const std::size_t words = address.is_v4() ? 1 : 4;
   const auto* bytes = address.bytes().data() + (address.is_v4() ? 12 : 0);
   const unsigned offset = ETH_HLEN + (address.is_v4() ? v4_offset : v6_offset);
-  std::vector<sock_filter> filter{
-      statement(BPF_LD | BPF_H | BPF_ABS, 12),
-      require(address.is_v4() ? ETH_P_IP : ETH_P_IPV6, 2 * words + 1)};
+  std::vector<sock_filter> filter{statement(BPF_LD | BPF_H | BPF_ABS, 12),
+                                  require(address.is_v4() ? ETH_P_IP : ETH_P_IPV6, 2 * words + 1)};
   for (std::size_t i = 0; i < words; ++i) {
-    filter.push_back(
-        statement(BPF_LD | BPF_W | BPF_ABS, offset + 4 * static_cast<unsigned>(i)));
+    filter.push_back(statement(BPF_LD | BPF_W | BPF_ABS, offset + 4 * static_cast<unsigned>(i)));
     filter.push_back(require(big_endian(bytes + 4 * i), 2 * (words - i - 1) + 1));
   }
   filter.push_back(statement(BPF_RET | BPF_K, kept));
@@ -59,16 +57,17 @@ std::vector<sock_filter> to_address(const Address& address) {
 }
 
 std::vector<sock_filter> longer_than(std::uint32_t bytes) {
-  return {statement(BPF_LD | BPF_W | BPF_LEN, 0),
-          BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, bytes, 0, 1), statement(BPF_RET | BPF_K, kept),
-          statement(BPF_RET | BPF_K, 0)};
+  return {statement(BPF_LD | BPF_W | BPF_LEN, 0), BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, bytes, 0, 1),
+          statement(BPF_RET | BPF_K, kept), statement(BPF_RET | BPF_K, 0)};
 }
 
 std::vector<sock_filter> tagged(std::uint16_t vlan) {
   return {statement(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT),
           require(1, 3),
           statement(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF + SKF_AD_VLAN_TAG),
-          require(vlan, 1), statement(BPF_RET | BPF_K, kept), statement(BPF_RET | BPF_K, 0)};
+          require(vlan, 1),
+          statement(BPF_RET | BPF_K, kept),
+          statement(BPF_RET | BPF_K, 0)};
 }
 
 Tap::Tap(const Host& host, const std::string& ifname, const std::vector<sock_filter>& filter) {

@@ -47,14 +47,13 @@ std::vector<bpf_insn> tag_program() {
 // And what comes in loses it.
 std::vector<bpf_insn> untag_program() {
   return {insn(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_vlan_pop),
-          insn(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
-          insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)};
+          insn(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0), insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)};
 }
 
 void attach_filter(const Host& host, const std::string& port, bpf_tc_attach_point where,
                    const std::vector<bpf_insn>& code) {
-  const Fd program(::bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vlan", "GPL", code.data(),
-                                   code.size(), nullptr));
+  const Fd program(
+      ::bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "vlan", "GPL", code.data(), code.size(), nullptr));
   if (!program) throw SystemError(errno, "loading a program for traffic control");
   const auto index = static_cast<int>(host.ifindex(port));
   const Inside here(host);

@@ -153,8 +153,8 @@ int run_isolated(const std::function<int()>& body) {
 }
 
 void require_tools(const Words& programs) {
-  const std::string path = std::string(std::getenv("PATH") == nullptr ? "" : std::getenv("PATH")) +
-                           ":/usr/sbin:/sbin";
+  const std::string path =
+      std::string(std::getenv("PATH") == nullptr ? "" : std::getenv("PATH")) + ":/usr/sbin:/sbin";
   ::setenv("PATH", path.c_str(), 1);
   for (const auto& program : programs) {
     std::istringstream folders(path);

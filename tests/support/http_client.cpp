@@ -140,8 +140,8 @@ HttpReply HttpConnection::get(const std::string& path) {
 }
 
 HttpReply HttpConnection::put(const std::string& path, const std::string& body) {
-  send("PUT " + path + " HTTP/1.1\r\nHost: test\r\nContent-Length: " +
-       std::to_string(body.size()) + "\r\n\r\n");
+  send("PUT " + path + " HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(body.size()) +
+       "\r\n\r\n");
   send(body);
   return read_reply();
 }

@@ -53,8 +53,8 @@ const Words& vips() {
 }
 
 void attach_pass(const Host& host, const std::string& ifname) {
-  const std::array<bpf_insn, 2> pass{{{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, XDP_PASS},
-                                      {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
+  const std::array<bpf_insn, 2> pass{
+      {{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, XDP_PASS}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
   LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = BPF_F_XDP_HAS_FRAGS);
   const Fd program(
       ::bpf_prog_load(BPF_PROG_TYPE_XDP, "pass", "GPL", pass.data(), pass.size(), &options));
@@ -115,8 +115,8 @@ void Site::give_addresses() const {
   lines = addresses(1, 1, "wan");
   append(lines, addresses(2, 1, "lan0"));
   append(lines, addresses(4, 1, "lan1"));
-  append(lines, {"route add 192.0.2.0/24 via 10.2.0.11",
-                 "route add 2001:db8:ffff::/64 via fd00:2::11"});
+  append(lines,
+         {"route add 192.0.2.0/24 via 10.2.0.11", "route add 2001:db8:ffff::/64 via fd00:2::11"});
   router.ip(joined(lines));
 
   lines = {"link set eth0 up", "link set eth1 up"};

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The loader dies at any point: other programs of the chain go on, and the same command completes
+// what it began.
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <iostream>
+
+#include "tests/support/bpf_fixture.h"
+#include "tests/vm/lab.h"
+#include "tests/vm/traced.h"
+
+namespace xdplb::test {
+namespace {
+
+constexpr int killed = 128 + 9;
+constexpr unsigned points_tried = 6;  // of each command, in the reduced run
+
+BOOST_AUTO_TEST_SUITE(killed_loader)
+
+// Each point from 1 to count, or some of them, the first and the last included.
+std::vector<unsigned> points(unsigned count) {
+  const unsigned tried = full_counts() ? count : std::min(count, points_tried);
+  std::vector<unsigned> all;
+  for (unsigned i = 0; i < tried; ++i) all.push_back(1 + i * (count - 1) / (tried - 1));
+  return all;
+}
+
+unsigned count_points(const Lab& lab, const std::string& line) {
+  const auto traced = run_traced(lab.host, split(line), [](auto...) { return At::go_on; });
+  BOOST_REQUIRE_MESSAGE(traced.status == 0, traced.out);
+  std::cout << "'" << line << "' changes something at " << traced.points << " points\n";
+  BOOST_REQUIRE(traced.points > 5U);
+  return traced.points;
+}
+
+void kill_at(const Lab& lab, const std::string& line, unsigned point) {
+  const auto traced = run_traced(lab.host, split(line), [&](unsigned now, Change) {
+    return now == point ? At::kill : At::go_on;
+  });
+  BOOST_TEST((traced.status == killed || traced.points < point), traced.out);
+}
+
+// Whether ours runs or not, packets that others care for get on.
+void check_others(Lab& lab) {
+  const bool ours = lab.run("xdp-lb status --check v0").status == 0;
+  auto wanted = expected({.filter = true, .ours = ours, .counter = true}, Lab::burst);
+  const auto seen = lab.exchange("v0", wanted, Lab::burst);
+  for (const auto port : {blocked_port, other_port})
+    BOOST_TEST((seen.by_port.at(port) == wanted.by_port.at(port)), seen);
+}
+
+bool maps_are_left() {
+  return std::filesystem::exists(pin_folder) && !std::filesystem::is_empty(pin_folder);
+}
+
+// The same command again, or what it then says, leaves nothing of ours.
+void unload_again(const Lab& lab) {
+  const auto outcome = lab.run("xdp-lb unload v0");
+  const bool was_done = outcome.err.find("no maps of xdp-lb are pinned") != std::string::npos;
+  BOOST_TEST((outcome.status == 0 || was_done), outcome.err);
+  if (outcome.err.find("'xdp-loader clean'") != std::string::npos) {
+    lab.require("xdp-loader clean");
+    lab.require("xdp-lb unload v0");
+  }
+  BOOST_TEST(!maps_are_left(), outcome.err);
+}
+
+BOOST_AUTO_TEST_CASE(during_load) {
+  Lab lab;
+  lab.load_filter("v0");
+  lab.load_counter("v0");
+  const auto count = count_points(lab, "xdp-lb load v0");
+  lab.require("xdp-lb unload v0");
+  for (const auto point : points(count)) BOOST_TEST_CONTEXT("killed before change " << point) {
+      kill_at(lab, "xdp-lb load v0", point);
+      check_others(lab);
+      const auto again = lab.run("xdp-lb load v0");
+      const bool was_done = again.err.find("loaded on v0 already") != std::string::npos;
+      BOOST_TEST((again.status == 0 || was_done), again.err);
+      check_runs(lab, "v0", true);
+      lab.add_services("v0");
+      check_traffic(lab, "v0", {.filter = true, .ours = true, .counter = true});
+      unload_again(lab);
+      check_traffic(lab, "v0", {.filter = true, .counter = true});
+    }
+}
+
+BOOST_AUTO_TEST_CASE(during_unload) {
+  Lab lab;
+  lab.load_filter("v0");
+  lab.load_counter("v0");
+  lab.require("xdp-lb load v0");
+  lab.add_services("v0");
+  const auto count = count_points(lab, "xdp-lb unload v0");
+  for (const auto point : points(count)) BOOST_TEST_CONTEXT("killed before change " << point) {
+      lab.require("xdp-lb load v0");
+      lab.add_services("v0");
+      kill_at(lab, "xdp-lb unload v0", point);
+      check_others(lab);
+      unload_again(lab);
+      check_traffic(lab, "v0", {.filter = true, .counter = true});
+    }
+}
+
+// An unload that died has the next load start from what is left: what it lists, it does.
+BOOST_AUTO_TEST_CASE(load_after_a_killed_unload) {
+  Lab lab;
+  lab.require("xdp-lb load v0");
+  lab.add_services("v0");
+  const auto count = count_points(lab, "xdp-lb unload v0");
+  for (const auto point : points(count)) BOOST_TEST_CONTEXT("killed before change " << point) {
+      lab.require("xdp-lb load v0");
+      lab.add_services("v0");
+      kill_at(lab, "xdp-lb unload v0", point);
+      const auto again = lab.run("xdp-lb load v0");
+      const bool was_there = again.err.find("loaded on v0 already") != std::string::npos;
+      BOOST_TEST((again.status == 0 || was_there), again.err);
+      const auto services = nlohmann::json::parse(lab.require("xdp-lb service list -j"));
+      BOOST_TEST((services.empty() || services.size() == 2U));
+      check_traffic(lab, "v0", {.ours = !services.empty()});
+      unload_again(lab);
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace xdplb::test

@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# run_chain_test.sh KERNEL ROOT TEST BINARY FILE...: runs the chain tests in the guest. TEST is what
+# Boost.Test's --run_test takes; the files are the loader, named xdp-lb, and the BPF objects.
+set -euo pipefail
+
+guest=$(dirname "$(realpath "$0")")/guest
+kernel=$1 root=$2 test=$3 binary=$4
+shift 4
+timeout=840
+[ "${XDPLB_TEST_FULL:-0}" = 0 ] || timeout=7200
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cp "$binary" "$dir/chain_test"
+cp "$@" "$dir/"
+"$guest" run "$kernel" --root "$root" --timeout "$timeout" "$dir" \
+  env XDPLB_GUEST=1 XDPLB_TEST_FULL="${XDPLB_TEST_FULL:-0}" \
+  /vm/chain_test --color_output=no --report_level=short --log_level=test_suite --run_test="$test"
