@@ -189,6 +189,7 @@ Finding check_eviction(const Interface& interface) {
 std::vector<Finding> check_host(const std::vector<std::string>& ifnames,
                                 const std::string& pin_path) {
   std::vector<Interface> named;
+  named.reserve(ifnames.size());
   for (const auto& name : ifnames) named.push_back(find_interface(name));
   std::vector<Finding> findings{check_kernel(), check_privileges(), check_bpffs(pin_path),
                                 check_libxdp(), check_dispatcher(), check_object(),

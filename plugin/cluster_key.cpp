@@ -31,7 +31,7 @@ FlowKeys derive_flow_keys(const ClusterKey& key, std::span<const std::uint8_t, 1
   };
 
   FlowKeys keys{};
-  for (std::uint8_t j = 0; j < keys.k.size(); ++j) keys.k[j] = derive(j);
+  for (std::size_t j = 0; j < keys.k.size(); ++j) keys.k[j] = derive(static_cast<std::uint8_t>(j));
   for (const std::size_t multiplier : {1, 2, 3}) keys.k[multiplier] |= 1;
   keys.table_seed = derive(table_seed_number);
   return keys;

@@ -31,8 +31,8 @@ std::uint16_t netdev_family() {
   auto& head = request.header<genlmsghdr>();
   head.cmd = CTRL_CMD_GETFAMILY;
   head.version = 1;
-  constexpr char name[] = "netdev";
-  request.attribute(CTRL_ATTR_FAMILY_NAME, name, sizeof(name));
+  const std::string name = "netdev";
+  request.attribute(CTRL_ATTR_FAMILY_NAME, name.c_str(), name.size() + 1);
   std::uint16_t family = 0;
   request.run([&](const nlmsghdr* message) {
     each_attribute(message, sizeof(genlmsghdr), [&](const nlattr* attr) {

@@ -20,7 +20,7 @@ std::string default_hint(int error) {
 
 }  // namespace
 
-SystemError::SystemError(int error, const std::string& doing, std::string hint)
+SystemError::SystemError(int error, const std::string& doing, const std::string& hint)
     : Failure(doing + ": " + std::strerror(error), hint.empty() ? default_hint(error) : hint),
       error_(error) {}
 

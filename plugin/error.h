@@ -30,7 +30,7 @@ class Error : public Failure {
 // The system refused: what we were doing, and errno.
 class SystemError : public Failure {
  public:
-  SystemError(int error, const std::string& doing, std::string hint = {});
+  SystemError(int error, const std::string& doing, const std::string& hint = {});
   [[nodiscard]] int exit_code() const override { return 1; }
   [[nodiscard]] int error() const { return error_; }
 

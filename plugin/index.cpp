@@ -126,6 +126,7 @@ Index build_index(std::span<const IndexKey> keys) {
   const auto bucket_bits = static_cast<unsigned>(std::bit_width(entries.size() / 2));
   for (unsigned seed = 0; seed < 256; seed++) {
     std::vector<std::uint64_t> hashes;
+    hashes.reserve(entries.size());
     for (const auto& entry : entries)
       hashes.push_back(
           lb_index_hash(entry.addr[0], entry.addr[1], entry.tag, static_cast<std::uint8_t>(seed)));

@@ -35,7 +35,7 @@ bpf_map* constants_of(bpf_object* object, lb_constants& constants) {
 void ObjectDeleter::operator()(bpf_object* object) const { bpf_object__close(object); }
 
 std::string find_object(const std::optional<std::string>& given) {
-  const std::string file = given.value_or(XDP_LB_OBJECT_DIR "/xdp_lb.bpf.o");
+  std::string file = given.value_or(XDP_LB_OBJECT_DIR "/xdp_lb.bpf.o");
   std::error_code error;
   if (std::filesystem::is_regular_file(file, error)) return file;
   throw Error("there is no BPF object " + file,

@@ -14,7 +14,6 @@
 #include <bit>
 #include <cerrno>
 #include <filesystem>
-#include <ranges>
 
 #include "plugin/error.h"
 
@@ -192,10 +191,14 @@ Pins::Pins(const std::string& pin_path, Access access) : path_(pin_path) {
       arena_ = Mapping(map, size, writable, pin);
       arena_id_ = info.id;
     }
-    if (shape.name == "lb_vlans") vlans_ = std::move(map);
-    if (shape.name == "lb_reason_cnt") reason_cnt_ = std::move(map);
-    if (shape.name == "lb_service_cnt") service_cnt_ = std::move(map);
-    if (shape.name == "lb_backend_cnt") backend_cnt_ = std::move(map);
+    if (shape.name == "lb_vlans")
+      vlans_ = std::move(map);
+    else if (shape.name == "lb_reason_cnt")
+      reason_cnt_ = std::move(map);
+    else if (shape.name == "lb_service_cnt")
+      service_cnt_ = std::move(map);
+    else if (shape.name == "lb_backend_cnt")
+      backend_cnt_ = std::move(map);
   }
   const auto abi = load(meta().abi);
   if (abi == 0 && writable)
@@ -226,8 +229,8 @@ std::uint32_t pinned_arena_id(const std::string& pin_path) {
 
 void unpin_maps(const std::string& pin_path) {
   // lb_arena, by which programs are known to be ours, is the last to go.
-  for (const auto& shape : shapes | std::views::reverse) {
-    const auto pin = pin_of(pin_path, shape.name);
+  for (auto shape = shapes.rbegin(); shape != shapes.rend(); ++shape) {
+    const auto pin = pin_of(pin_path, shape->name);
     if (::unlink(pin.c_str()) != 0 && errno != ENOENT)
       throw SystemError(errno, "removing the pin " + pin);
   }

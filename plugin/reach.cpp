@@ -32,9 +32,12 @@ std::string egress_problem(const Pins& pins, const Interface& interface) {
 
 // The interface that XDP sends through where a route leads to this one.
 const Interface* egress(const std::vector<Interface>& all, unsigned index) {
-  const auto found = std::ranges::find(all, index, &Interface::index);
-  if (found == all.end()) return nullptr;
-  return found->kind == "vlan" ? egress(all, found->parent) : &*found;
+  while (true) {
+    const auto found = std::ranges::find(all, index, &Interface::index);
+    if (found == all.end()) return nullptr;
+    if (found->kind != "vlan") return &*found;
+    index = found->parent;
+  }
 }
 
 std::string attend_static(const std::vector<Interface>& all, const lb_hop& hop) {
