@@ -48,7 +48,9 @@ int run_backend_add(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
-  if (!change.hop && !state.find_backend(state.service(id), backend))
+  const bool acceptable =
+      backend.address != id.vip && (backend.port == 0 || backend.port == id.port);
+  if (acceptable && !change.hop && !state.find_backend(state.service(id), backend))
     resolve_ahead(backend.address);
   state.add_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());

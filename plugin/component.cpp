@@ -46,7 +46,8 @@ void require_cluster_key(const Pins& pins, const State& state, const ClusterKey&
 void drop_partial_maps(const std::string& pin_path) {
   if (!has_maps(pin_path) || has_all_maps(pin_path)) return;
   pinned_arena_size(pin_path);  // throws where one of them isn't ours
-  if (runs_anywhere(pinned_arena_id(pin_path), {}))
+  const auto ids = pinned_ids(pin_path);
+  if (std::ranges::any_of(ids, [](auto id) { return runs_anywhere(id, {}); }))
     throw Error("some of the component's maps in " + pin_path + " are gone while it runs",
                 "'xdp-lb unload --all' ends it; then load again");
   unpin_maps(pin_path);

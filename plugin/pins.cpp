@@ -222,6 +222,15 @@ void Pins::adopt() {
   store(meta().abi, std::uint32_t{XDP_LB_ABI});
 }
 
+std::vector<std::uint32_t> pinned_ids(const std::string& pin_path) {
+  std::vector<std::uint32_t> ids;
+  for (const auto& shape : shapes) {
+    const Fd map(::bpf_obj_get(pin_of(pin_path, shape.name).c_str()));
+    if (map) ids.push_back(info_of(map, pin_path).id);
+  }
+  return ids;
+}
+
 std::uint32_t pinned_arena_id(const std::string& pin_path) {
   const Fd map(::bpf_obj_get(pin_of(pin_path, "lb_arena").c_str()));
   return map ? info_of(map, pin_path).id : 0;

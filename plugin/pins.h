@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bpf/abi.h"
 #include "plugin/fd.h"
@@ -84,6 +85,9 @@ class Pins {
 
 // The id of the pinned lb_arena; 0 where there is none.
 std::uint32_t pinned_arena_id(const std::string& pin_path);
+
+// The ids of those of our maps that are pinned.
+std::vector<std::uint32_t> pinned_ids(const std::string& pin_path);
 
 // Removes the maps' pins, and nothing else.
 void unpin_maps(const std::string& pin_path);
