@@ -147,27 +147,23 @@ bool Command::parse(const Arguments& arguments) {
 }
 
 int run_cli(const Arguments& arguments) {
-  if (arguments.empty()) {
-    print_verbs(std::cerr, "");
+  // A group's verb has two words: an option or the end takes the place of either.
+  const std::string group = !arguments.empty() && is_group(arguments[0]) ? arguments[0] : "";
+  const std::size_t at = group.empty() ? 0 : 1;
+  if (arguments.size() <= at) {
+    print_verbs(std::cerr, group);
     return 2;
   }
-  const auto& first = arguments[0];
-  if (first == "--help" || first == "-h") return print_verbs(std::cout, ""), 0;
-  if (first == "--version") return print_version(), 0;
-  const bool group = is_group(first);
-  if (group && arguments.size() == 1) {
-    print_verbs(std::cerr, first);
-    return 2;
-  }
-  if (group && (arguments[1] == "--help" || arguments[1] == "-h"))
-    return print_verbs(std::cout, first), 0;
-  if (group && arguments[1] == "--version") return print_version(), 0;
-  const auto name = group ? first + " " + arguments[1] : first;
-  const auto verb = std::ranges::find(verbs, name, &Verb::name);
+  const auto& word = arguments[at];
+  if (word == "--help" || word == "-h") return print_verbs(std::cout, group), 0;
+  if (word == "--version") return print_version(), 0;
+  const auto prefix = group.empty() ? "" : group + " ";
+  const auto verb = std::ranges::find(verbs, prefix + word, &Verb::name);
   if (verb == verbs.end())
-    throw Error("unknown verb '" + name + "'",
-                std::string("'xdp-lb ") + (group ? first + " " : "") + "--help' lists the verbs");
-  return verb->run(Arguments(arguments.begin() + (group ? 2 : 1), arguments.end()));
+    throw Error("unknown verb '" + prefix + word + "'",
+                "'xdp-lb " + prefix + "--help' lists the verbs");
+  const auto rest = arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1;
+  return verb->run(Arguments(rest, arguments.end()));
 }
 
 }  // namespace xdplb

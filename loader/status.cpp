@@ -18,26 +18,31 @@ bool runs(const Chain& chain) {
   return ours != nullptr && ours->running;
 }
 
+std::string remark(const Chain& chain) {
+  if (chain.kind == Chain::Kind::unpinned) return "<pins lost: passes everything>";
+  return chain.kind == Chain::Kind::single ? "<no chain>" : "";
+}
+
+void add_place(TextTable& table, const Place& place) {
+  const auto& [interface, chain, problem] = place;
+  if (!problem.empty() || chain.kind == Chain::Kind::empty) {
+    table.row({interface.name, "", problem.empty() ? "<No XDP program loaded!>" : problem});
+    return;
+  }
+  table.row({interface.name, "", chain.main.name, std::string(to_string(chain.mode)),
+             std::to_string(chain.main.id), chain.main.tag, remark(chain)});
+  for (const auto& component : chain.components)
+    table.row({" =>", std::to_string(component.priority), component.name, "",
+               std::to_string(component.id), component.tag,
+               component.actions + (component.running ? "" : " <not running>")});
+}
+
 // In xdp-loader's look: the dispatcher, and below it what it calls, in order.
 void print_chains(const std::vector<Place>& all) {
   TextTable table;
   table.row({"Interface", "Prio", "Program name", "Mode", "ID", "Tag", "Chain actions"});
   table.rule();
-  for (const auto& [interface, chain, problem] : all) {
-    if (!problem.empty() || chain.kind == Chain::Kind::empty) {
-      table.row({interface.name, "", problem.empty() ? "<No XDP program loaded!>" : problem});
-      continue;
-    }
-    table.row({interface.name, "", chain.main.name, std::string(to_string(chain.mode)),
-               std::to_string(chain.main.id), chain.main.tag,
-               chain.kind == Chain::Kind::unpinned ? "<pins lost: passes everything>"
-               : chain.kind == Chain::Kind::single ? "<no chain>"
-                                                   : ""});
-    for (const auto& component : chain.components)
-      table.row({" =>", std::to_string(component.priority), component.name, "",
-                 std::to_string(component.id), component.tag,
-                 component.actions + (component.running ? "" : " <not running>")});
-  }
+  for (const auto& place : all) add_place(table, place);
   if (table.empty()) table.row({"-", "", "<No XDP program loaded!>"});
   table.print();
 }

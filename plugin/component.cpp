@@ -160,12 +160,16 @@ bool loaded_here(const std::string& pin_path) {
                              [](const auto& place) { return place.chain.ours() != nullptr; });
 }
 
-void require_present(const std::vector<Place>& named) {
+// Of components that aren't on an interface of this network namespace.
+constexpr auto elsewhere =
+    "in another network namespace, or left by an interface that is gone or a command that was "
+    "killed ('xdp-loader clean' takes such away)";
+
+void require_present(const std::vector<Place>& named, const std::string& hint) {
   for (const auto& place : named) {
     if (!place.problem.empty()) read_chain(place.interface, 0);  // throws it
     if (place.chain.ours() == nullptr)
-      throw NotLoaded("xdp-lb is not loaded on " + place.interface.name,
-                      "'xdp-lb status' shows where it is");
+      throw NotLoaded("xdp-lb is not loaded on " + place.interface.name, hint);
   }
 }
 
@@ -202,15 +206,17 @@ Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOpti
   const auto arena_id = pinned_arena_id(options.pin_path);
   const auto from = places(options.all ? std::vector<std::string>{} : ifnames, options.pin_path);
   // Maps that nothing uses are what an unload that was killed left: this one completes it.
-  const bool in_use = loaded_here(options.pin_path) || runs_anywhere(arena_id, {});
-  if (!options.all && (in_use || options.keep_maps)) require_present(from);
+  const bool here = loaded_here(options.pin_path);
+  const bool in_use = here || runs_anywhere(arena_id, {});
+  if (!options.all && (in_use || options.keep_maps))
+    require_present(from, here || !in_use ? "'xdp-lb status' shows where it is"
+                                          : std::string("a component still runs ") + elsewhere);
   const auto detached = detach_ours(from, arena_id);
 
   if (options.keep_maps || loaded_here(options.pin_path)) return {};
   if (runs_anywhere(arena_id, detached))
-    return {"the maps in " + options.pin_path +
-            " are kept: a component still uses them, in another network namespace or left by an "
-            "interface that is gone ('xdp-loader clean' takes such away)"};
+    return {"the maps in " + options.pin_path + " are kept: a component still uses them, " +
+            elsewhere};
   remove_maps(options.pin_path);
   if (in_use) return {};
   return {"the component was loaded nowhere; its maps in " + options.pin_path + " are removed"};

@@ -123,26 +123,39 @@ void require_bpffs(const std::string& pin_path) {
   throw Error(message, "give a folder on a mounted bpffs with --pin-path");
 }
 
-PinLock::PinLock(const std::string& pin_path, Access access, Missing missing) {
-  require_bpffs(pin_path);
+namespace {
+
+// No descriptor where there is no folder and none is to be made.
+Fd open_folder(const std::string& pin_path, PinLock::Missing missing) {
+  const bool make = missing == PinLock::Missing::make;
   while (true) {
-    if (missing == Missing::make && ::mkdir(pin_path.c_str(), 0750) != 0 && errno != EEXIST)
+    if (make && ::mkdir(pin_path.c_str(), 0750) != 0 && errno != EEXIST)
       throw SystemError(errno, "making the pin folder " + pin_path,
                         "the folder above it must be there: only the last is made");
-    folder_ = Fd(::open(pin_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder_) {
-      if (errno == ENOENT && missing == Missing::make) continue;
-      if (errno == ENOENT) return;
-      throw SystemError(errno, "opening the pin folder " + pin_path);
-    }
+    Fd folder(::open(pin_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder || (errno == ENOENT && !make)) return folder;
+    if (errno != ENOENT) throw SystemError(errno, "opening the pin folder " + pin_path);
+  }
+}
+
+bool is_still_at(const std::string& path, const Fd& folder) {
+  struct stat opened {};
+  struct stat now {};
+  if (::fstat(folder.get(), &opened) != 0) throw SystemError(errno, "looking at " + path);
+  return ::stat(path.c_str(), &now) == 0 && now.st_ino == opened.st_ino;
+}
+
+}  // namespace
+
+PinLock::PinLock(const std::string& pin_path, Access access, Missing missing) {
+  require_bpffs(pin_path);
+  // Whoever had the lock may have removed the folder with the last interface.
+  do {
+    folder_ = open_folder(pin_path, missing);
+    if (!folder_) return;
     if (::flock(folder_.get(), access == Access::change ? LOCK_EX : LOCK_SH) != 0)
       throw SystemError(errno, "locking the pin folder " + pin_path);
-    // Whoever had the lock may have removed the folder with the last interface.
-    struct stat locked {};
-    struct stat now {};
-    if (::fstat(folder_.get(), &locked) != 0) throw SystemError(errno, "looking at " + pin_path);
-    if (::stat(pin_path.c_str(), &now) == 0 && now.st_ino == locked.st_ino) return;
-  }
+  } while (!is_still_at(pin_path, folder_));
 }
 
 namespace {
@@ -178,35 +191,38 @@ Pins::Pins(const std::string& pin_path, Access access) : path_(pin_path) {
     throw NotLoaded("no maps of xdp-lb are pinned in " + pin_path,
                     "load the component first: xdp-lb load IFNAME");
 
-  const bool writable = access == Access::change;
-  for (const auto& shape : shapes) {
-    bpf_map_info info{};
-    Fd map = open_map(pin_path, shape, access, info);
-    const auto pin = pin_of(pin_path, shape.name);
-    const auto size = std::size_t{info.value_size} * info.max_entries;
-    if (shape.name == "lb_meta") meta_ = Mapping(map, size, writable, pin);
-    if (shape.name == "lb_services") services_ = Mapping(map, size, writable, pin);
-    if (shape.name == "lb_backends") backends_ = Mapping(map, size, writable, pin);
-    if (shape.name == "lb_arena") {
-      arena_ = Mapping(map, size, writable, pin);
-      arena_id_ = info.id;
-    }
-    if (shape.name == "lb_vlans")
-      vlans_ = std::move(map);
-    else if (shape.name == "lb_reason_cnt")
-      reason_cnt_ = std::move(map);
-    else if (shape.name == "lb_service_cnt")
-      service_cnt_ = std::move(map);
-    else if (shape.name == "lb_backend_cnt")
-      backend_cnt_ = std::move(map);
-  }
+  for (const auto& shape : shapes) open(shape, access);
   const auto abi = load(meta().abi);
-  if (abi == 0 && writable)
+  if (abi == 0 && access == Access::change)
     adopt();
   else if (abi != 0 && abi != XDP_LB_ABI)
     throw Error("the maps in " + pin_path + " have map ABI " + std::to_string(abi) +
                     ", and this release has " + std::to_string(XDP_LB_ABI),
                 "use the release that made them, or unload with it and load with this one");
+}
+
+void Pins::open(const MapShape& shape, Access access) {
+  struct Mapped {
+    std::string_view name;
+    Mapping& into;
+  };
+  struct Kept {
+    std::string_view name;
+    Fd& in;
+  };
+  const std::array mapped{Mapped{"lb_meta", meta_}, Mapped{"lb_services", services_},
+                          Mapped{"lb_backends", backends_}, Mapped{"lb_arena", arena_}};
+  const std::array kept{Kept{"lb_vlans", vlans_}, Kept{"lb_reason_cnt", reason_cnt_},
+                        Kept{"lb_service_cnt", service_cnt_}, Kept{"lb_backend_cnt", backend_cnt_}};
+  bpf_map_info info{};
+  Fd map = open_map(path_, shape, access, info);
+  if (shape.name == "lb_arena") arena_id_ = info.id;
+  const auto size = std::size_t{info.value_size} * info.max_entries;
+  const auto* view = std::ranges::find(mapped, shape.name, &Mapped::name);
+  if (view != mapped.end())
+    view->into = Mapping(map, size, access == Access::change, pin_of(path_, shape.name));
+  const auto* keep = std::ranges::find(kept, shape.name, &Kept::name);
+  if (keep != kept.end()) keep->in = std::move(map);
 }
 
 void Pins::adopt() {
@@ -238,8 +254,10 @@ std::uint32_t pinned_arena_id(const std::string& pin_path) {
 
 void unpin_maps(const std::string& pin_path) {
   // lb_arena, by which programs are known to be ours, is the last to go.
-  for (auto shape = shapes.rbegin(); shape != shapes.rend(); ++shape) {
-    const auto pin = pin_of(pin_path, shape->name);
+  auto backwards = shapes;
+  std::ranges::reverse(backwards);
+  for (const auto& shape : backwards) {
+    const auto pin = pin_of(pin_path, shape.name);
     if (::unlink(pin.c_str()) != 0 && errno != ENOENT)
       throw SystemError(errno, "removing the pin " + pin);
   }

@@ -75,6 +75,7 @@ class Pins {
   [[nodiscard]] std::uint32_t arena_id() const { return arena_id_; }
 
  private:
+  void open(const MapShape& shape, Access access);
   void adopt();
 
   std::string path_;

@@ -115,10 +115,10 @@ void sort_pairs(std::vector<Pair>& pairs, Value start, std::vector<Pair>& spare)
 // time.
 class CapPass {
  public:
-  CapPass(const Scale& scale, std::span<const Ranking> serving, const Counts& caps,
-          const Choices<1>& best, Value refusal)
+  CapPass(const Scale& scale, std::span<const Ranking> serving, Counts caps, const Choices<1>& best,
+          Value refusal)
       : scale_(scale),
-        room_(caps),
+        room_(std::move(caps)),
         owners_(scale.slots(), no_backend),
         sweep_(scale, serving, refusal) {
     free_.reserve(scale.slots());
@@ -213,7 +213,8 @@ Owners capped_owners(const Scale& scale, std::span<const Ranking> serving, const
     }
     refusal = first_refusal(best, caps);
   }
-  if (refusal != no_value) return {CapPass(scale, serving, caps, best, refusal).run(), true};
+  if (refusal != no_value)
+    return {CapPass(scale, serving, std::move(caps), best, refusal).run(), true};
 
   Owners owners{std::vector<std::uint16_t>(scale.slots()), false};
   std::transform(best.begin(), best.end(), owners.index.begin(),

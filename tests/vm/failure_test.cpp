@@ -48,7 +48,10 @@ BOOST_AUTO_TEST_CASE(program_without_a_dispatcher) {
 BOOST_AUTO_TEST_CASE(full_chain) {
   Lab lab;
   std::string files;
-  for (unsigned i = 0; i < max_components; ++i) files += std::string(" ") + counter_file;
+  for (unsigned i = 0; i < max_components; ++i) {
+    files += ' ';
+    files += counter_file;
+  }
   lab.require("xdp-loader load v0" + files);
   check_refused(lab, "xdp-lb load v0", 2, "it has 10 programs");
   check_runs(lab, "v0", false);

@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(six_first_loads_on_six_interfaces) {
   check_traffic(lab, "v5", {.ours = true});
 }
 
-// xdp-loader, which otherwise waits for none of its own kind: it has a lock file in /run.
+// xdp-loader with a /run of its own: where it finds another's lock file, it gives up at once.
 const std::string other_load = "unshare -m /vm/out/unlocked-load";
 
 void write_other_load() {
