@@ -17,6 +17,8 @@
 
 #include <linux/types.h>
 
+#include "reason.h"
+
 #ifdef __cplusplus
 #define LB_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
 #else
@@ -24,7 +26,7 @@
 #endif
 
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
-#define XDP_LB_ABI 1
+#define XDP_LB_ABI 2
 
 #define LB_SERVICES 4096u	  /* records; a service's number is its index */
 #define LB_BACKENDS 65536u	  /* records; a handle is the index; 0: no backend */
@@ -39,39 +41,11 @@ enum lb_family {
 	LB_FAMILIES = 3,
 };
 
-/*
- * Why a packet left this way. Each way out counts exactly one of them, by
- * family in lb_reason_cnt and, where a service is known, in lb_service_cnt.
- * LB_FORWARDED alone is counted by backend, in lb_backend_cnt, and nowhere
- * else: the sums are user space's, with lb_service.retired and lb_meta.retired
- * for the backends and services that are gone.
- */
-enum lb_reason {
-	LB_FORWARDED = 0, /* sent to a backend */
-	/* XDP_PASS, the packet untouched: not for a service */
-	LB_NOT_IP = 1,	       /* neither IPv4 nor IPv6 */
-	LB_NOT_TRANSPORT = 2,  /* IP, but neither TCP nor UDP */
-	LB_NOT_SERVICE = 3,    /* TCP or UDP, but no service has that address and port */
-	LB_LATER_FRAGMENT = 4, /* a fragment without ports: whose it is can't be told */
-	LB_RUNT = 5,	       /* cut short or inconsistent, and not for a VIP */
-	LB_GROUP_FRAME = 6,    /* for a service, but in a broadcast or multicast frame */
-	/* XDP_DROP: for a service, and can't be delivered */
-	LB_MALFORMED = 7,	/* cut short or inconsistent, and for a VIP */
-	LB_FRAGMENT = 8,	/* first fragment of a service's packet */
-	LB_TTL_EXPIRED = 9,	/* TTL or hop limit would reach zero */
-	LB_NO_BACKEND = 10,	/* the slot has no backend */
-	LB_NO_NEIGHBOUR = 11,	/* the backend's link address isn't known */
-	LB_NO_ROUTE = 12,	/* the kernel has no route to the backend */
-	LB_OFF_LINK = 13,	/* the route to the backend leads through a gateway */
-	LB_FORWARDING_OFF = 14, /* forwarding is off on the packet's interface */
-	LB_VLAN_MISMATCH = 15,	/* the packet has more or fewer VLAN tags than its way out */
-	/* XDP_PASS: a number in a map leads outside of another; a defect */
-	LB_INTERNAL = 16,
-	LB_REASON_COUNT = 17,
-};
-
 enum lb_forward {
-	LB_FORWARD_L2 = 1, /* direct server return: rewrite MACs, keep the packet */
+	LB_FORWARD_L2 = 1,   /* direct server return: rewrite MACs, keep the packet */
+	LB_FORWARD_IPIP = 2, /* IP in IP: RFC 2003, RFC 4213, RFC 2473 */
+	LB_FORWARD_GUE = 3,  /* UDP and GUE, variant 0 (draft-ietf-intarea-gue) */
+	LB_FORWARD_GRE = 4,  /* RFC 2784, RFC 7676 */
 };
 
 enum lb_balance {
@@ -206,7 +180,8 @@ struct lb_service {
 	__u64 table_seed;
 	struct lb_counter retired; /* forwarded to removed backends */
 	__u32 caps_bind;	   /* 1: a cap keeps some slot from its best backend */
-	__u32 reserved[3];
+	__u16 wire_gue_port;	   /* destination port of mode gue */
+	__u16 reserved[5];
 };
 LB_ASSERT_SIZE(struct lb_service, 128);
 
@@ -238,10 +213,12 @@ LB_ASSERT_SIZE(struct lb_backend_conf, 8);
 
 /* What packets read of a backend: one word. */
 struct lb_backend_head {
-	__u32 generation; /* new with every change: older next-hop entries are void */
-	__u8 forward;	  /* enum lb_forward */
-	__u8 static_hop;  /* 0: ask the kernel; 1, 2: lb_backend.hop[static_hop - 1] */
-	__u16 reserved;
+	__u32 generation;    /* new with every change: older next-hop entries are void */
+	__u8 forward;	     /* enum lb_forward */
+	__u8 static_hop : 2; /* 0: ask the kernel; 1, 2: lb_backend.hop[static_hop - 1] */
+	__u8 source : 2;     /* 0: none; 1, 2: lb_backend.source[source - 1] */
+	__u8 unused : 4;
+	__u16 wire_port; /* mode gue: the outer destination port */
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_backend_head, 8);
 
@@ -251,21 +228,28 @@ struct lb_backend {
 	struct lb_backend_conf conf;
 	__u8 addr[16];	      /* wire bytes; IPv4 as ::ffff:a.b.c.d */
 	struct lb_hop hop[2]; /* static next hops; the unused one is written */
+	__u8 source[2][16];   /* where outer headers come from; likewise */
+	__u8 own_forward;     /* enum lb_forward; 0: the service's */
+	__u8 reserved[31];
 };
-LB_ASSERT_SIZE(struct lb_backend, 64);
+LB_ASSERT_SIZE(struct lb_backend, 128);
 
-/* lb_next_hops: PERCPU_ARRAY[LB_BACKENDS]: what the kernel's routes and
- * neighbours last said. Only the data path writes it. */
+/* lb_next_hops: PERCPU_ARRAY[LB_BACKENDS]. Only the data path writes it. */
 struct lb_next_hop {
 	__u32 stamp;	  /* jiffies of the answer, their low half */
 	__u32 generation; /* lb_backend_head.generation it was made for; 0: none */
 	struct lb_hop hop;
-	__u16 mtu;   /* of the route; 0: not known */
-	__u16 vlan;  /* how frames leave: LB_VLAN_... */
-	__u8 reason; /* 0: usable; else the enum lb_reason why not */
-	__u8 reserved[3];
+	__u16 mtu;	  /* of the route; 0: not known */
+	__u16 vlan;	  /* how frames leave: LB_VLAN_... */
+	__u8 reason;	  /* 0: usable; else the enum lb_reason why not */
+	__u8 forward : 6; /* lb_backend_head's */
+	__u8 family : 2;  /* of src and dst */
+	__u16 wire_port;  /* lb_backend_head's */
+	/* The outer header's addresses, wire bytes; IPv4 as ::ffff:a.b.c.d. */
+	__u8 src[16];
+	__u8 dst[16];
 };
-LB_ASSERT_SIZE(struct lb_next_hop, 32);
+LB_ASSERT_SIZE(struct lb_next_hop, 64);
 
 /* lb_next_hop.vlan: without a tag; as they came; or this bit and a VLAN's id. */
 #define LB_VLAN_NONE 0u
@@ -281,6 +265,22 @@ struct lb_vlan {
 	__u16 reserved;
 };
 LB_ASSERT_SIZE(struct lb_vlan, 8);
+
+/*
+ * lb_egress: DEVMAP_HASH[LB_EGRESS_DEVICES] by ifindex, each entry with the
+ * program xdp_lb_egress. Where a chain takes no program that grows packets,
+ * xdp_lb redirects through it, with this in place of the frame's destination:
+ */
+#define LB_EGRESS_DEVICES 256u
+#define LB_ORDER_LOCAL 0x02u /* a locally administered address */
+#define LB_ORDER_MAGIC 0xb7u /* and what tells this version of it from others */
+struct lb_order {
+	__u8 local;
+	__u8 magic;
+	__u16 backend; /* its handle */
+	__u16 entropy; /* of the flow */
+};
+LB_ASSERT_SIZE(struct lb_order, 6);
 
 /* lb_reason_cnt: PERCPU_ARRAY[LB_FAMILIES]; lb_service_cnt:
  * PERCPU_ARRAY[LB_SERVICES]. lb_backend_cnt: PERCPU_ARRAY[LB_BACKENDS] of

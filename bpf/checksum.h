@@ -19,4 +19,27 @@ static __always_inline __u16 checksum_replace(__u16 check, __u16 old, __u16 new)
 	return ~sum;
 }
 
+/* Adds size bytes, a constant multiple of four, to a sum. RFC 1071 2 (B, C):
+ * wider words and later folding make no difference. */
+static __always_inline __u64 checksum_words(const void *words, __u32 size, __u64 sum)
+{
+	const __u32 *word = words;
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < size / sizeof(*word); i++)
+		sum += word[i];
+	return sum;
+}
+
+/* The checksum of what a sum is of. */
+static __always_inline __u16 checksum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
 #endif

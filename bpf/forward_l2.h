@@ -62,24 +62,10 @@ static __always_inline void write_macs(void *data, const struct lb_hop *hop)
 	*(__u32 *)(data + 8) = *(const __u32 *)(hop->src + 2);
 }
 
-static __always_inline int forward_l2(struct xdp_md *ctx, const struct packet *pkt, __u32 service,
-				      __u32 handle)
+/* The frame goes out by next's interface, as it is. */
+static __always_inline int send(struct xdp_md *ctx, const struct packet *pkt,
+				const struct lb_next_hop *next, __u32 handle)
 {
-	struct lb_next_hop *next = next_hop(ctx, handle);
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
-	void *l3 = data + (pkt->l3 & 31); /* the verifier forgot that it is at most 22 */
-
-	if (unlikely(!next || data + sizeof(struct ethhdr) > end ||
-		     l3 + sizeof(struct iphdr) > end))
-		return leave_service(pkt, service, LB_INTERNAL, XDP_PASS);
-	if (unlikely(next->reason))
-		return leave_service(pkt, service, next->reason, XDP_DROP);
-	if (unlikely(!hop_down(l3, pkt->family)))
-		return leave_service(pkt, service, LB_TTL_EXPIRED, XDP_DROP);
-	if (unlikely(!fit_vlan(data, end, pkt, next->vlan)))
-		return leave_service(pkt, service, LB_VLAN_MISMATCH, XDP_DROP);
-	write_macs(data, &next->hop);
 	if (likely(next->hop.ifindex == ctx->ingress_ifindex))
 		return leave_forwarded(pkt, handle, XDP_TX);
 	return leave_forwarded(pkt, handle, bpf_redirect(next->hop.ifindex, 0));

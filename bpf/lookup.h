@@ -84,16 +84,19 @@ static __always_inline bool is_vip(const struct lookup *lookup, const struct pac
 
 /* The handle of the backend that the packet's flow belongs to, or 0. */
 static __always_inline __u32 backend_pick(const struct lookup *lookup, struct lb_service *service,
-					  const struct packet *pkt)
+					  struct packet *pkt)
 {
 	struct lb_table_ref table;
 	struct lb_slot *slot;
 	__u32 number;
+	__u64 hash;
 
 	*(__u64 *)&table = *(volatile __u64 *)&service->table;
 	if (unlikely(!table.line))
 		return 0;
-	number = flow_hash(service->key, pkt) & ((1u << (table.k & 31)) - 1);
+	hash = flow_hash(service->key, pkt);
+	pkt->entropy = hash >> 48;
+	number = hash & ((1u << (table.k & 31)) - 1);
 	slot = arena_at(lookup->arena, table.line * LB_LINE + number * sizeof(*slot),
 			sizeof(*slot));
 	return slot->current;

@@ -60,6 +60,17 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_vlans SEC(".maps");
 
+/*
+ * Written by user space; packets are redirected through it. The loader pins it:
+ * libbpf could not use the pin again, since the kernel adds a flag to such maps.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, LB_EGRESS_DEVICES);
+	__type(key, __u32);
+	__type(value, struct bpf_devmap_val);
+} lb_egress SEC(".maps");
+
 /* Written and read by the data path. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

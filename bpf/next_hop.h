@@ -33,7 +33,7 @@ static __always_inline enum lb_reason fib_reason(long result)
 }
 
 /* Asks the kernel; a gateway in between is no good to a frame that must keep
- * the VIP as its destination, since it would send the packet back here. */
+ * the VIP as its destination, as mode l2 has it: it would send it back here. */
 static __always_inline enum lb_reason fib_ask(struct xdp_md *ctx, const struct lb_backend *backend,
 					      struct lb_next_hop *next)
 {
@@ -56,7 +56,7 @@ static __always_inline enum lb_reason fib_ask(struct xdp_md *ctx, const struct l
 		    : fib.ipv6_dst[0] == addr[0] && fib.ipv6_dst[1] == addr[1] &&
 				 fib.ipv6_dst[2] == addr[2] && fib.ipv6_dst[3] == addr[3];
 	if (result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH) {
-		if (!direct)
+		if (!direct && next->forward == LB_FORWARD_L2)
 			return LB_OFF_LINK;
 	}
 	if (result != BPF_FIB_LKUP_RET_SUCCESS)
@@ -77,6 +77,11 @@ static __noinline int next_hop_refresh(struct xdp_md *ctx, struct lb_backend *ba
 
 	*(__u64 *)&head = *(volatile __u64 *)&backend->head;
 	next->mtu = 0;
+	next->forward = head.forward;
+	next->family = backend->conf.family;
+	next->wire_port = head.wire_port;
+	__builtin_memcpy(next->src, backend->source[(head.source - 1) & 1], sizeof(next->src));
+	__builtin_memcpy(next->dst, backend->addr, sizeof(next->dst));
 	if (head.static_hop) {
 		next->hop = backend->hop[(head.static_hop - 1) & 1];
 		next->vlan = LB_VLAN_KEEP;
@@ -84,6 +89,8 @@ static __noinline int next_hop_refresh(struct xdp_md *ctx, struct lb_backend *ba
 	} else {
 		next->reason = fib_ask(ctx, backend, next);
 	}
+	if (!next->reason && !head.source && head.forward != LB_FORWARD_L2)
+		next->reason = LB_NO_SOURCE;
 	/* That forwarding is off says nothing of packets from another interface. */
 	next->generation = next->reason == LB_FORWARDING_OFF ? 0 : head.generation;
 	next->stamp = bpf_jiffies64();

@@ -24,13 +24,15 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 struct packet {
-	__u64 src[2]; /* wire bytes; IPv4 as ::ffff:a.b.c.d */
-	__u64 dst[2]; /* likewise */
-	__u32 ports;  /* wire bytes: source port, then destination port */
-	__u32 bytes;  /* of the frame, up to the end of the IP packet */
-	__u16 l3;     /* offset of the IP header: 14, 18 or 22 */
-	__u8 proto;   /* IPPROTO_TCP, IPPROTO_UDP */
-	__u8 family;  /* enum lb_family */
+	__u64 src[2];  /* wire bytes; IPv4 as ::ffff:a.b.c.d */
+	__u64 dst[2];  /* likewise */
+	__u32 ports;   /* wire bytes: source port, then destination port */
+	__u32 bytes;   /* of the frame, up to the end of the IP packet */
+	__u16 l3;      /* offset of the IP header: 14, 18 or 22 */
+	__u16 l4;      /* offset of the ports */
+	__u16 entropy; /* of the flow: bits of its hash that pick no slot */
+	__u8 proto;    /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 family;   /* enum lb_family */
 };
 
 enum parsed {
@@ -137,6 +139,7 @@ static __always_inline bool parse_usual(void *data, void *end, struct packet *pk
 		if (unlikely(len < sizeof(*ip) + transport_header(pkt->proto)))
 			return false;
 		packet_ipv4(pkt, ip);
+		pkt->l4 = l3 + sizeof(*ip);
 		pkt->ports = *(__u32 *)(ip + 1);
 	} else if (likely(ethertype == bpf_htons(ETH_P_IPV6))) {
 		struct ipv6hdr *ip = data + l3;
@@ -150,6 +153,7 @@ static __always_inline bool parse_usual(void *data, void *end, struct packet *pk
 		if (unlikely(len < sizeof(*ip) + transport_header(pkt->proto)))
 			return false;
 		packet_ipv6(pkt, ip);
+		pkt->l4 = l3 + sizeof(*ip);
 		pkt->ports = *(__u32 *)(ip + 1);
 	} else {
 		return false;
@@ -186,6 +190,7 @@ static __always_inline enum parsed parse_ports(void *data, void *end, struct pac
 		return PARSED_OTHER;
 	if (l4 + need > pkt->bytes || (void *)(ports + 1) > end)
 		return PARSED_MALFORMED;
+	pkt->l4 = l4;
 	pkt->ports = *ports;
 	return fragment ? PARSED_FRAGMENT : PARSED;
 }

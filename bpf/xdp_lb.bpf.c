@@ -8,7 +8,7 @@
 #include <bpf/bpf_helpers.h>
 #include <xdp/xdp_helpers.h>
 
-#include "forward_l2.h"
+#include "forward.h"
 #include "lookup.h"
 #include "maps.h"
 #include "parse.h"
@@ -19,6 +19,10 @@ struct {
 	__uint(priority, 30);
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(xdp_lb);
+struct {
+	__uint(priority, 30);
+	__uint(XDP_PASS, 1);
+} XDP_RUN_CONFIG(xdp_lb_inline);
 
 /* A frame to a group of stations reaches every balancer among them: a service's
  * packet in it would be multiplied (RFC 1122 3.3.6). */
@@ -28,7 +32,7 @@ static __always_inline bool is_group_frame(void *data)
 }
 
 static __always_inline int balance(struct xdp_md *ctx, const struct lookup *lookup,
-				   const struct packet *pkt)
+				   struct packet *pkt, enum growth growth)
 {
 	void *data = (void *)(long)ctx->data;
 	struct lb_service *service;
@@ -42,11 +46,11 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 	handle = backend_pick(lookup, service, pkt);
 	if (unlikely(!handle))
 		return leave_service(pkt, number, LB_NO_BACKEND, XDP_DROP);
-	return forward_l2(ctx, pkt, number, handle);
+	return forward(ctx, pkt, number, handle, growth);
 }
 
 /* Options, extension headers, fragments, other protocols, and what is broken. */
-static __noinline int balance_unusual(struct xdp_md *ctx)
+static __always_inline int balance_unusual(struct xdp_md *ctx, enum growth growth)
 {
 	struct lookup lookup;
 	struct packet pkt;
@@ -59,7 +63,7 @@ static __noinline int balance_unusual(struct xdp_md *ctx)
 		return leave(&pkt, LB_INTERNAL, XDP_PASS);
 	switch (parsed) {
 	case PARSED:
-		return balance(ctx, &lookup, &pkt);
+		return balance(ctx, &lookup, &pkt, growth);
 	case PARSED_FRAGMENT:
 		if (!service_find(&lookup, &pkt, &number))
 			return leave(&pkt, LB_NOT_SERVICE, XDP_PASS);
@@ -78,16 +82,71 @@ static __noinline int balance_unusual(struct xdp_md *ctx)
 	}
 }
 
+static __noinline int unusual_by_egress(struct xdp_md *ctx)
+{
+	return balance_unusual(ctx, BY_EGRESS);
+}
+
+static __noinline int unusual_inline(struct xdp_md *ctx)
+{
+	return balance_unusual(ctx, INLINE);
+}
+
+static __always_inline bool start(struct xdp_md *ctx, struct lookup *lookup, struct packet *pkt)
+{
+	return parse_usual((void *)(long)ctx->data, (void *)(long)ctx->data_end, pkt) &&
+	       lookup_start(lookup);
+}
+
+/* First in the object, so that plain xdp-loader picks it. Calls no helper that
+ * resizes packets. */
 SEC("xdp")
 int xdp_lb(struct xdp_md *ctx)
 {
 	struct lookup lookup;
 	struct packet pkt;
 
-	if (unlikely(!parse_usual((void *)(long)ctx->data, (void *)(long)ctx->data_end, &pkt) ||
-		     !lookup_start(&lookup)))
-		return balance_unusual(ctx);
-	return balance(ctx, &lookup, &pkt);
+	if (unlikely(!start(ctx, &lookup, &pkt)))
+		return unusual_by_egress(ctx);
+	return balance(ctx, &lookup, &pkt, BY_EGRESS);
+}
+
+SEC("xdp")
+int xdp_lb_inline(struct xdp_md *ctx)
+{
+	struct lookup lookup;
+	struct packet pkt;
+
+	if (unlikely(!start(ctx, &lookup, &pkt)))
+		return unusual_inline(ctx);
+	return balance(ctx, &lookup, &pkt, INLINE);
+}
+
+/* Carries out the order that xdp_lb wrote. What has none is another program's. */
+SEC("xdp.frags/devmap")
+int xdp_lb_egress(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct lb_next_hop *next;
+	struct lb_order order;
+	struct packet pkt = {};
+	__u32 handle;
+
+	if (data + sizeof(order) > end)
+		return XDP_PASS;
+	__builtin_memcpy(&order, data, sizeof(order));
+	if (order.local != LB_ORDER_LOCAL || order.magic != LB_ORDER_MAGIC)
+		return leave(&pkt, LB_FOREIGN, XDP_PASS);
+	if (!parse_usual(data, end, &pkt) &&
+	    parse_unusual(data, end, bpf_xdp_get_buff_len(ctx), &pkt) != PARSED)
+		return leave(&pkt, LB_INTERNAL, XDP_DROP);
+	handle = order.backend;
+	pkt.entropy = order.entropy;
+	next = bpf_map_lookup_elem(&lb_next_hops, &handle);
+	if (!next || next->reason || !encapsulate(ctx, next, &pkt))
+		return leave(&pkt, LB_INTERNAL, XDP_DROP);
+	return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

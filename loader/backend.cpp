@@ -11,6 +11,8 @@ namespace {
 Command& with_options(Command& command) {
   return command
       .option("weight,w", "WEIGHT", "share relative to others, 1 to 65535; 0 drains: no new flows")
+      .option("forward", "MODE",
+              "another forwarding mode than the service's; 'service' goes back to that")
       .option("next-hop", "MAC%IFNAME",
               "where to send its packets, instead of asking the kernel; 'kernel' asks it again");
 }
@@ -23,13 +25,19 @@ BackendChange read_change(const Command& command) {
       throw Error("weight '" + *text + "' is not a number from 0 to " + std::to_string(max_weight));
     change.weight = static_cast<unsigned>(*weight);
   }
+  if (const auto text = command.get("forward")) {
+    const auto forward = parse_forward(*text);
+    if (!forward && *text != "service")
+      throw Error("forwarding mode '" + *text + "' is neither l2, ipip, gue, gre nor service");
+    change.forward = forward;
+  }
   if (const auto text = command.get("next-hop"))
     change.hop = *text == "kernel" ? lb_hop{} : resolve(StaticHop::parse(*text));
   return change;
 }
 
 // After a change of one backend the kernel looks for all of its service again.
-Notes attend(const Pins& pins, const State& state, const ServiceId& id, const BackendId& changed) {
+Notes attend(const Pins& pins, State& state, const ServiceId& id, const BackendId& changed) {
   const auto service = state.service(id);
   const auto backend = state.find_backend(service, changed);
   if (!backend) return {};
@@ -44,14 +52,14 @@ int run_backend_add(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
-  const auto change = read_change(command);
+  auto change = read_change(command);
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   const bool acceptable =
       backend.address != id.vip && (backend.port == 0 || backend.port == id.port);
-  if (acceptable && !change.hop && !state.find_backend(state.service(id), backend))
-    resolve_ahead(backend.address);
+  if (acceptable && !state.find_backend(state.service(id), backend))
+    change.source = resolve_ahead(backend.address);
   state.add_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());
   return 0;
@@ -65,8 +73,8 @@ int run_backend_set(const Arguments& arguments) {
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
   const auto change = read_change(command);
-  if (!change.weight && !change.hop)
-    throw Error("backend set: nothing to set", "give --weight or --next-hop");
+  if (!change.weight && !change.hop && !change.forward)
+    throw Error("backend set: nothing to set", "give --weight, --forward or --next-hop");
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
@@ -102,14 +110,15 @@ int run_backend_list(const Arguments& arguments) {
   if (!command.parameters().empty())
     services = {state.service(ServiceId::parse(command.parameters()[0]))};
   TextTable table;
-  table.row({"Service", "Backend", "Weight", "State", "Slots", "Share", "Next hop"});
+  table.row({"Service", "Backend", "Forward", "Weight", "State", "Slots", "Share", "Next hop"});
   table.rule();
   Json json = Json::array();
   for (const auto& service : services) {
     const auto slots = state.slots_of(service);
     for (const auto& backend : state.backends(service.number)) {
       const auto count = slots[backend.handle];
-      table.row({service.id.to_string(), backend.id.to_string(), std::to_string(backend.weight),
+      table.row({service.id.to_string(), backend.id.to_string(),
+                 std::string(to_string(backend.forward)), std::to_string(backend.weight),
                  backend.drain ? "drain" : "up", std::to_string(count),
                  percent(count, service.slots), hop_text(backend.hop)});
       json.push_back(to_json(backend, count));

@@ -51,14 +51,17 @@ Json to_json(const ReasonCounters& counters) {
 }
 
 Json to_json(const Service& service) {
-  return {{"service", service.id.to_string()},
-          {"forward", to_string(service.forward)},
-          {"balance", to_string(service.balance)},
-          {"slots", service.slots}};
+  Json json{{"service", service.id.to_string()},
+            {"forward", to_string(service.forward)},
+            {"balance", to_string(service.balance)},
+            {"slots", service.slots}};
+  if (service.forward == Forward::gue) json["gue_port"] = service.gue_port;
+  return json;
 }
 
 Json to_json(const Backend& backend, std::uint32_t slots) {
   Json json{{"backend", backend.id.to_string()},
+            {"forward", to_string(backend.forward)},
             {"weight", backend.weight},
             {"state", backend.drain ? "drain" : "up"},
             {"slots", slots}};

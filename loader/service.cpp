@@ -8,11 +8,14 @@ namespace xdplb {
 
 namespace {
 
+constexpr unsigned long max_port = 65535;
+
 ServiceChange read_change(const Command& command) {
   ServiceChange change;
   if (const auto text = command.get("forward")) {
     change.forward = parse_forward(*text);
-    if (!change.forward) throw Error("forwarding mode '" + *text + "' is not l2");
+    if (!change.forward)
+      throw Error("forwarding mode '" + *text + "' is neither l2, ipip, gue nor gre");
   }
   if (const auto text = command.get("balance")) {
     change.balance = parse_balance(*text);
@@ -24,11 +27,19 @@ ServiceChange read_change(const Command& command) {
       throw Error("--slots '" + *text + "' is not a number up to " + std::to_string(max_slots));
     change.slots = static_cast<unsigned>(*slots);
   }
+  if (const auto text = command.get("gue-port")) {
+    const auto port = parse_number(*text, 1, max_port);
+    if (!port) throw Error("--gue-port '" + *text + "' is not a port from 1 to 65535");
+    change.gue_port = static_cast<std::uint16_t>(*port);
+  }
   return change;
 }
 
 Command& with_options(Command& command) {
-  return command.option("forward", "MODE", "how packets reach the backends: l2")
+  return command
+      .option("forward", "MODE",
+              "how packets reach the backends: l2 (default), or in another packet: ipip, gue, gre")
+      .option("gue-port", "PORT", "the backends' port for mode gue; 6080 by default")
       .option("balance", "BALANCE",
               "slack: shares at most 5 % above fair (default); exact: to a slot; off: as they "
               "fall, and a change moves only the flows that it must");
@@ -59,8 +70,8 @@ int run_service_set(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto change = read_change(command);
-  if (!change.forward && !change.balance)
-    throw Error("service set: nothing to set", "give --forward or --balance");
+  if (!change.forward && !change.balance && !change.gue_port)
+    throw Error("service set: nothing to set", "give --forward, --balance or --gue-port");
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);

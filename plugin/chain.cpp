@@ -160,9 +160,14 @@ Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
   return chain;
 }
 
-Attachment::Attachment(Object object, const ChainOptions& options)
+Attachment::Attachment(Object object, const char* program, const ChainOptions& options)
     : object_(std::move(object)), options_(options) {
-  program_ = xdp_program__from_bpf_obj(object_.get(), nullptr);
+  choose_program(object_, program);
+  xdp_program_opts from{};
+  from.sz = sizeof(from);
+  from.obj = object_.get();
+  from.prog_name = program;
+  program_ = xdp_program__create(&from);
   if (const auto error = libxdp_get_error(program_)) {
     program_ = nullptr;
     throw SystemError(static_cast<int>(-error), "handing the object to libxdp");
@@ -216,6 +221,9 @@ void Attachment::attach(const Interface& interface, std::uint32_t arena_id) {
     if (error == EOPNOTSUPP && options_.mode == Mode::native)
       throw Unsupported("attaching to " + interface.name + ": its driver lacks native XDP",
                         "--mode skb works with every driver, more slowly");
+    if (said.text().find("changes packet data") != std::string::npos)
+      throw GrowthRefused("the chain on " + interface.name + " takes no programs that grow packets",
+                          "libxdp 1.5.5 or newer makes chains that do");
     if ((error != EBUSY && error != EAGAIN && error != EEXIST) || retry == busy_retries)
       throw attach_failure(error, interface, said);
     std::this_thread::sleep_for(std::chrono::milliseconds(1 << retry));

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/error.h"
 #include "plugin/interface.h"
 #include "plugin/object.h"
 
@@ -64,16 +65,22 @@ struct ChainOptions {
 // XDP_PASS,XDP_TX -> bit mask. Throws Error.
 unsigned parse_actions(std::string_view text);
 
-// One copy of the program, for several interfaces.
+// The chain takes no program that grows packets: xdp_lb_inline.
+class GrowthRefused : public Unsupported {
+ public:
+  using Unsupported::Unsupported;
+};
+
+// One copy of a program of the object, for several interfaces.
 class Attachment {
  public:
-  Attachment(Object object, const ChainOptions& options);
+  Attachment(Object object, const char* program, const ChainOptions& options);
   ~Attachment();
   Attachment(const Attachment&) = delete;
   Attachment& operator=(const Attachment&) = delete;
 
   // Joins the interface's chain, and verifies that the component runs in it. Where it throws, the
-  // interface has what it had before.
+  // interface has what it had before. Throws GrowthRefused.
   void attach(const Interface& interface, std::uint32_t arena_id);
 
  private:

@@ -143,8 +143,12 @@ Finding check_chain(const Interface& interface, std::uint32_t arena_id) {
     if (chain.components.size() >= max_components && chain.ours() == nullptr)
       return {Level::fail, interface.name, "its chain is full with " + programs + " programs",
               "unload one with xdp-loader"};
-    return ok(interface.name,
-              "has a chain of " + programs + " in " + std::string(to_string(chain.mode)) + " mode");
+    const auto* ours = chain.ours();
+    const std::string way = ours == nullptr                 ? ""
+                            : ours->name == "xdp_lb_inline" ? ", and encapsulates in it"
+                                                            : ", and encapsulates on egress";
+    return ok(interface.name, "has a chain of " + programs + " in " +
+                                  std::string(to_string(chain.mode)) + " mode" + way);
   } catch (const Failure& failure) {
     return {Level::fail, interface.name, failure.what(), failure.hint()};
   }

@@ -2,8 +2,10 @@
 #include "plugin/component.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 
+#include "plugin/egress.h"
 #include "plugin/error.h"
 #include "plugin/privileges.h"
 
@@ -124,10 +126,21 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   if (options.cluster_key) require_cluster_key(pins, state, *options.cluster_key);
   state.settle();
 
-  Attachment attachment(open_object(file, options.pin_path, arena_size), options.chain);
+  const auto attachment = [&](const char* program) {
+    return std::make_unique<Attachment>(open_object(file, options.pin_path, arena_size), program,
+                                        options.chain);
+  };
+  const auto grows = attachment("xdp_lb_inline");
+  std::unique_ptr<Attachment> redirects;  // where a chain refuses the other
   for (const auto& interface : interfaces) {
     rollback.attaching(interface);
-    attachment.attach(interface, pins.arena_id());
+    try {
+      grows->attach(interface, pins.arena_id());
+    } catch (const GrowthRefused&) {
+      install_egress(file, pins, interface.index);
+      if (!redirects) redirects = attachment("xdp_lb");
+      redirects->attach(interface, pins.arena_id());
+    }
   }
   if (options.cluster_key) std::ranges::copy(*options.cluster_key, pins.meta().cluster_key);
   rollback.done();

@@ -38,6 +38,10 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
     {"forwarding-off", Fate::dropped, "IP forwarding is off on the interface"},
     {"vlan-mismatch", Fate::dropped, "more or fewer VLAN tags than the way to the backend has"},
     {"internal", Fate::passed, "a number in a map leads outside of another: a defect"},
+    {"no-source", Fate::dropped, "no address of this host to send outer headers from"},
+    {"too-big", Fate::dropped, "with its outer header, more than the MTU on the way"},
+    {"no-egress", Fate::dropped, "no egress program on the device, which this chain needs"},
+    {"foreign", Fate::passed, "another program redirects to the device: packets may leak"},
 }};
 
 unsigned cpus() {

@@ -4,9 +4,10 @@
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <vector>
 
 namespace xdplb {
 
@@ -16,8 +17,12 @@ std::string* kept = nullptr;  // libbpf's callbacks carry no context
 
 int keep(const char* format, va_list args) {
   if (kept == nullptr) return 0;
-  std::array<char, 1024> line{};
-  const int length = std::vsnprintf(line.data(), line.size(), format, args);
+  va_list again;
+  va_copy(again, args);
+  const int length = std::vsnprintf(nullptr, 0, format, args);
+  std::vector<char> line(static_cast<std::size_t>(std::max(length, 0)) + 1);
+  std::vsnprintf(line.data(), line.size(), format, again);
+  va_end(again);
   // The verifier's log can be a megabyte: its end is what tells.
   constexpr std::size_t most = 32768;
   *kept += line.data();

@@ -45,8 +45,6 @@ SystemError attach_failure(int error, const Interface& interface, const Diagnost
            "the MTU, or unload the program that doesn't";
   else if (said_has("transparent upgrade"))
     hint = "the chain was made by an older libxdp: unload all of its programs, then load again";
-  else if (said_has("changes packet data"))
-    hint = "this kernel needs libxdp 1.5.5 or newer for programs that resize packets";
   else if (error == EBUSY)
     hint = "others kept changing the chain meanwhile; try again";
   return {error, "attaching to " + interface.name, hint};

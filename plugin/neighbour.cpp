@@ -5,6 +5,8 @@
 #include <linux/neighbour.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <span>
@@ -18,6 +20,13 @@ namespace xdplb {
 namespace {
 
 std::uint8_t af(const Address& address) { return address.is_v4() ? AF_INET : AF_INET6; }
+
+Address from_wire(const nlattr* attr) {
+  std::array<std::uint8_t, 16> bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  const auto size = std::min<std::size_t>(mnl_attr_get_payload_len(attr), bytes.size());
+  std::memcpy(bytes.data() + bytes.size() - size, mnl_attr_get_payload(attr), size);
+  return Address(bytes);
+}
 
 std::span<const std::uint8_t> wire(const Address& address) {
   return std::span(address.bytes()).subspan(address.is_v4() ? 12 : 0);
@@ -60,6 +69,8 @@ std::optional<Route> route_to(const Address& address) {
     route->local = type == RTN_LOCAL;
     each_attribute(message, sizeof(rtmsg), [&](const nlattr* attr) {
       if (mnl_attr_get_type(attr) == RTA_OIF) route->ifindex = mnl_attr_get_u32(attr);
+      if (mnl_attr_get_type(attr) == RTA_PREFSRC) route->source = from_wire(attr);
+      if (mnl_attr_get_type(attr) == RTA_GATEWAY) route->gateway = from_wire(attr);
       if (mnl_attr_get_type(attr) == RTA_GATEWAY || mnl_attr_get_type(attr) == RTA_VIA)
         route->on_link = false;
     });

@@ -13,7 +13,9 @@ namespace xdplb {
 struct Route {
   unsigned ifindex = 0;
   bool on_link = true;  // no gateway in between
-  bool local = false;   // to an address of this host
+  std::optional<Address> gateway{};
+  std::optional<Address> source{};  // of this host
+  bool local = false;               // to an address of this host
 };
 
 std::optional<Route> route_to(const Address& address);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/object.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <array>
@@ -11,6 +12,8 @@
 #include "bpf/abi.h"
 #include "plugin/diagnostics.h"
 #include "plugin/error.h"
+#include "plugin/fd.h"
+#include "plugin/pins.h"
 
 namespace xdplb {
 
@@ -59,8 +62,9 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
     libbpf_strerror(error, text.data(), text.size());
     throw not_ours(text.data());
   }
-  if (bpf_object__find_program_by_name(object.get(), "xdp_lb") == nullptr)
-    throw not_ours("it has no program xdp_lb");
+  for (const std::string name : {"xdp_lb", "xdp_lb_inline", "xdp_lb_egress"})
+    if (bpf_object__find_program_by_name(object.get(), name.c_str()) == nullptr)
+      throw not_ours("it has no program " + name);
   lb_constants constants{};
   bpf_map* constants_map = constants_of(object.get(), constants);
   if (constants_map == nullptr) throw not_ours("it has no map ABI");
@@ -69,6 +73,10 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
                    std::to_string(XDP_LB_ABI));
   bpf_map* arena = bpf_object__find_map_by_name(object.get(), "lb_arena");
   if (arena == nullptr) throw not_ours("it has no map lb_arena");
+  bpf_map* egress = bpf_object__find_map_by_name(object.get(), "lb_egress");
+  const Fd pinned(::bpf_obj_get(pin_of(pin_path, "lb_egress").c_str()));
+  if (egress == nullptr || (pinned && bpf_map__reuse_fd(egress, pinned.get()) != 0))
+    throw not_ours("its map lb_egress is of no use");
   constants.arena_size = arena_size;
   if (bpf_map__set_initial_value(constants_map, &constants, sizeof(constants)) != 0 ||
       bpf_map__set_value_size(arena, arena_size) != 0)
@@ -76,12 +84,25 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
   return object;
 }
 
+bpf_program* choose_program(const Object& object, const std::string& name) {
+  bpf_program* chosen = nullptr;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    const bool is_it = name == bpf_program__name(program);
+    bpf_program__set_autoload(program, is_it);
+    if (is_it) chosen = program;
+  }
+  return chosen;
+}
+
 void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size) {
   const auto object = open_object(file, pin_path, arena_size);
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object.get()) bpf_program__set_autoload(program, false);
+  choose_program(object, "");
   const Diagnostics diagnostics;
-  const int error = bpf_object__load(object.get());
+  int error = bpf_object__load(object.get());
+  const auto pin = pin_of(pin_path, "lb_egress");
+  if (error == 0 && !std::filesystem::exists(pin))
+    error = bpf_map__pin(bpf_object__find_map_by_name(object.get(), "lb_egress"), pin.c_str());
   if (error == 0) return;
   if (error == -ENOMEM || error == -E2BIG)
     throw SystemError(-error, "making the maps", "a smaller --arena needs less memory");

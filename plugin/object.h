@@ -8,6 +8,7 @@
 #include <string>
 
 struct bpf_object;
+struct bpf_program;
 
 namespace xdplb {
 
@@ -22,6 +23,9 @@ std::string find_object(const std::optional<std::string>& given);
 // Opens the file with its maps' pin paths in pin_path, its arena of that many bytes, and nothing
 // loaded yet. Throws Error where the file is none of ours or has another map ABI.
 Object open_object(const std::string& file, const std::string& pin_path, std::uint32_t arena_size);
+
+// Has loading the object load this one of its programs alone; returns it.
+bpf_program* choose_program(const Object& object, const std::string& name);
 
 // Makes and pins those maps that aren't pinned yet.
 void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size);

@@ -27,6 +27,8 @@ constexpr std::array shapes{
     MapShape{"lb_services", BPF_MAP_TYPE_ARRAY, sizeof(lb_service), LB_SERVICES, false},
     MapShape{"lb_backends", BPF_MAP_TYPE_ARRAY, sizeof(lb_backend), LB_BACKENDS, false},
     MapShape{"lb_vlans", BPF_MAP_TYPE_HASH, sizeof(lb_vlan), LB_VLANS, false},
+    MapShape{"lb_egress", BPF_MAP_TYPE_DEVMAP_HASH, sizeof(bpf_devmap_val), LB_EGRESS_DEVICES,
+             false, true},
     MapShape{"lb_next_hops", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_next_hop), LB_BACKENDS, false},
     MapShape{"lb_reason_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_FAMILIES,
              true},
@@ -34,10 +36,6 @@ constexpr std::array shapes{
              true},
     MapShape{"lb_backend_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_counter), LB_BACKENDS, true},
 };
-
-std::string pin_of(const std::string& folder, std::string_view map) {
-  return folder + "/" + std::string(map);
-}
 
 bool exists(const std::string& path) {
   std::error_code error;
@@ -110,6 +108,10 @@ void require_own_folder(const std::string& pin_path) {
 
 std::span<const MapShape> map_shapes() { return shapes; }
 
+std::string pin_of(const std::string& pin_path, std::string_view map) {
+  return pin_path + "/" + std::string(map);
+}
+
 void require_bpffs(const std::string& pin_path) {
   struct statfs fs {};
   const auto place = existing_part(pin_path);
@@ -171,7 +173,8 @@ bool has_maps(const std::string& pin_path) {
 }
 
 bool has_all_maps(const std::string& pin_path) {
-  return std::ranges::all_of(shapes, [&](const auto& shape) { return is_pinned(pin_path, shape); });
+  return std::ranges::all_of(
+      shapes, [&](const auto& shape) { return shape.by_loader || is_pinned(pin_path, shape); });
 }
 
 std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path) {
@@ -191,7 +194,8 @@ Pins::Pins(const std::string& pin_path, Access access) : path_(pin_path) {
     throw NotLoaded("no maps of xdp-lb are pinned in " + pin_path,
                     "load the component first: xdp-lb load IFNAME");
 
-  for (const auto& shape : shapes) open(shape, access);
+  for (const auto& shape : shapes)
+    if (!shape.by_loader || is_pinned(pin_path, shape)) open(shape, access);
   const auto abi = load(meta().abi);
   if (abi == 0 && access == Access::change)
     adopt();
@@ -212,8 +216,9 @@ void Pins::open(const MapShape& shape, Access access) {
   };
   const std::array mapped{Mapped{"lb_meta", meta_}, Mapped{"lb_services", services_},
                           Mapped{"lb_backends", backends_}, Mapped{"lb_arena", arena_}};
-  const std::array kept{Kept{"lb_vlans", vlans_}, Kept{"lb_reason_cnt", reason_cnt_},
-                        Kept{"lb_service_cnt", service_cnt_}, Kept{"lb_backend_cnt", backend_cnt_}};
+  const std::array kept{Kept{"lb_vlans", vlans_}, Kept{"lb_egress", egress_},
+                        Kept{"lb_reason_cnt", reason_cnt_}, Kept{"lb_service_cnt", service_cnt_},
+                        Kept{"lb_backend_cnt", backend_cnt_}};
   bpf_map_info info{};
   Fd map = open_map(path_, shape, access, info);
   if (shape.name == "lb_arena") arena_id_ = info.id;
@@ -231,6 +236,7 @@ void Pins::adopt() {
     throw SystemError(errno, "making a random cluster key");
   for (const auto& shape : shapes) {
     const auto pin = pin_of(path_, shape.name);
+    if (shape.by_loader && !is_pinned(path_, shape)) continue;
     if (::chmod(pin.c_str(), shape.for_group ? 0640 : 0600) != 0)
       throw SystemError(errno, "setting the mode of " + pin);
   }

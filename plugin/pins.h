@@ -45,7 +45,8 @@ struct MapShape {
   std::uint32_t type;
   std::uint32_t value_size;  // 0: any power of two (lb_arena)
   std::uint32_t max_entries;
-  bool for_group;  // counters, which a group may read
+  bool for_group;          // counters, which a group may read
+  bool by_loader = false;  // plain xdp-loader doesn't pin it
 };
 std::span<const MapShape> map_shapes();
 
@@ -68,6 +69,8 @@ class Pins {
   [[nodiscard]] std::size_t arena_size() const { return arena_.size(); }
 
   [[nodiscard]] const Fd& vlans() const { return vlans_; }
+  // None after plain xdp-loader has loaded the component.
+  [[nodiscard]] const Fd& egress() const { return egress_; }
   [[nodiscard]] const Fd& reason_counters() const { return reason_cnt_; }
   [[nodiscard]] const Fd& service_counters() const { return service_cnt_; }
   [[nodiscard]] const Fd& backend_counters() const { return backend_cnt_; }
@@ -80,7 +83,7 @@ class Pins {
 
   std::string path_;
   Mapping meta_, services_, backends_, arena_;
-  Fd vlans_, reason_cnt_, service_cnt_, backend_cnt_;
+  Fd vlans_, egress_, reason_cnt_, service_cnt_, backend_cnt_;
   std::uint32_t arena_id_ = 0;
 };
 
@@ -89,6 +92,8 @@ std::uint32_t pinned_arena_id(const std::string& pin_path);
 
 // The ids of those of our maps that are pinned.
 std::vector<std::uint32_t> pinned_ids(const std::string& pin_path);
+
+std::string pin_of(const std::string& pin_path, std::string_view map);
 
 // Removes the maps' pins, and nothing else.
 void unpin_maps(const std::string& pin_path);

@@ -9,6 +9,7 @@
 
 #include "plugin/component.h"
 #include "plugin/driver.h"
+#include "plugin/egress.h"
 #include "plugin/error.h"
 #include "plugin/neighbour.h"
 #include "plugin/vlan.h"
@@ -51,23 +52,37 @@ std::string attend_static(const std::vector<Interface>& all, const lb_hop& hop) 
   return {};
 }
 
-std::string attend_routed(const Pins& pins, const std::vector<Interface>& all,
-                          const Address& address) {
-  const auto route = route_to(address);
-  if (!route) return "no route; its packets are dropped (no-route) until there is one";
-  if (route->local) return "it is an address of this host, which gets nothing in mode l2";
-  if (!route->on_link)
-    return "it is behind a gateway, which mode l2 can't pass; its packets are dropped (off-link) "
-           "until its route leads to it directly";
-  keep_neighbour(address, route->ifindex);
-  const auto* interface = egress(all, route->ifindex);
-  return interface == nullptr ? std::string{} : egress_problem(pins, *interface);
+// The one whose link address packets to this address need.
+const Address& neighbour_of(const Route& route, const Address& address) {
+  return route.gateway ? *route.gateway : address;
 }
 
-std::string attend(const Pins& pins, const std::vector<Interface>& all, const Backend& backend) {
+std::string attend_routed(const Pins& pins, State& state, const std::vector<Interface>& all,
+                          const Backend& backend) {
+  const auto& address = backend.id.address;
+  const bool tunnel = backend.forward != Forward::l2;
+  const auto route = route_to(address);
+  if (!route) return "no route; its packets are dropped (no-route) until there is one";
+  if (route->local) return "it is an address of this host, which gets nothing";
+  if (!route->on_link && !tunnel)
+    return "it is behind a gateway, which mode l2 can't pass; its packets are dropped (off-link) "
+           "until its route leads to it directly";
+  if (route->source) state.set_source(backend, *route->source);
+  keep_neighbour(neighbour_of(*route, address), route->ifindex);
+  const auto* interface = egress(all, route->ifindex);
+  if (interface == nullptr) return {};
+  if (tunnel) allow_egress(pins, interface->index);
+  return egress_problem(pins, *interface);
+}
+
+std::string attend(const Pins& pins, State& state, const std::vector<Interface>& all,
+                   const Backend& backend) {
   try {
-    return backend.hop ? attend_static(all, *backend.hop)
-                       : attend_routed(pins, all, backend.id.address);
+    if (!backend.hop) return attend_routed(pins, state, all, backend);
+    const auto route = route_to(backend.id.address);
+    if (route && route->source) state.set_source(backend, *route->source);
+    if (backend.forward != Forward::l2) allow_egress(pins, backend.hop->ifindex);
+    return attend_static(all, *backend.hop);
   } catch (const SystemError& error) {
     if (error.error() == ENOBUFS)
       return "the kernel's neighbour table is full: raise net.ipv4.neigh.default.gc_thresh3, and "
@@ -78,7 +93,7 @@ std::string attend(const Pins& pins, const std::vector<Interface>& all, const Ba
 
 }  // namespace
 
-Notes attend_backends(const Pins& pins, const State& state, std::optional<std::uint32_t> service,
+Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_t> service,
                       std::optional<std::uint32_t> subject) {
   Notes notes;
   std::size_t left_out = 0;
@@ -86,7 +101,7 @@ Notes attend_backends(const Pins& pins, const State& state, std::optional<std::u
     sync_vlans(pins);
     const auto all = interfaces();
     for (const auto& backend : backends_of(state, service)) {
-      const auto note = attend(pins, all, backend);
+      const auto note = attend(pins, state, all, backend);
       if (note.empty() || (subject && *subject != backend.handle)) continue;
       if (notes.size() < most_notes)
         notes.push_back("backend " + backend.id.to_string() + ": " + note);
@@ -100,16 +115,19 @@ Notes attend_backends(const Pins& pins, const State& state, std::optional<std::u
   return notes;
 }
 
-void resolve_ahead(const Address& address) {
+std::optional<Address> resolve_ahead(const Address& address) {
   constexpr int tries = 20;
   constexpr auto pause = std::chrono::milliseconds(10);
   try {
     const auto route = route_to(address);
-    if (!route || route->local || !route->on_link) return;
-    keep_neighbour(address, route->ifindex);
-    for (int i = 0; i < tries && !has_neighbour(address, route->ifindex); i++)
+    if (!route || route->local) return std::nullopt;
+    const auto& neighbour = neighbour_of(*route, address);
+    keep_neighbour(neighbour, route->ifindex);
+    for (int i = 0; i < tries && !has_neighbour(neighbour, route->ifindex); i++)
       std::this_thread::sleep_for(pause);
+    return route->source;
   } catch (const SystemError&) {  // attend_backends() says it
+    return std::nullopt;
   }
 }
 

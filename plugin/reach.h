@@ -19,12 +19,13 @@ using Notes = std::vector<std::string>;
 // Tells the data path of the VLAN devices there are, and has the kernel resolve the backends and
 // keep them resolved: those of a service, or all. Notes are of one backend, or of all. Never
 // throws what the kernel refuses: what was changed before is changed.
-Notes attend_backends(const Pins& pins, const State& state, std::optional<std::uint32_t> service,
+Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_t> service,
                       std::optional<std::uint32_t> subject);
 
-// Has the kernel resolve an address, and waits for it a fifth of a second at most: a backend's
-// first packets come as soon as a table names it. Never throws.
-void resolve_ahead(const Address& address);
+// Has the kernel resolve the way to an address, and waits for it a fifth of a second at most: a
+// backend's first packets come as soon as a table names it. Returns where packets to it come from.
+// Never throws.
+std::optional<Address> resolve_ahead(const Address& address);
 
 // Takes that back for backends that are gone, unless one that is left has the same address.
 void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone);

@@ -68,8 +68,24 @@ std::vector<IndexKey> State::index_keys() const {
   return keys;
 }
 
+// What packets read of the members follows from what was given for them and for the service.
+void State::settle_heads(const lb_service& service, const std::vector<Backend>& members) const {
+  const auto conf = load(service.conf);
+  for (const auto& member : members) {
+    auto& record = pins_.backends()[member.handle];
+    auto head = load(record.head);
+    const auto forward = record.own_forward != 0 ? record.own_forward : conf.forward;
+    if (head.forward == forward && head.wire_port == service.wire_gue_port) continue;
+    head.forward = forward;
+    head.wire_port = service.wire_gue_port;
+    head.generation++;
+    store(record.head, head);
+  }
+}
+
 void State::settle_table(lb_service& service) {
   const auto members = backends(static_cast<std::uint32_t>(&service - pins_.services().data()));
+  settle_heads(service, members);
   auto conf = load(service.conf);
   auto ref = load(service.table);
   TableSpec spec{service.table_seed, ref.k, static_cast<Balance>(conf.balance)};

@@ -34,11 +34,11 @@ void mark_stale(lb_service& service) {
   store(service.conf, conf);
 }
 
-// l2 keeps the packet's port, so a backend can only have the service's.
+// No forwarding mode changes the packet's port, so a backend can only have the service's.
 BackendId checked(const ServiceId& service, BackendId backend) {
   if (backend.port != 0 && backend.port != service.port)
     throw Error("backend " + backend.to_string() + " of service " + service.to_string() +
-                    ": forwarding mode l2 keeps the packet's port",
+                    ": no forwarding mode changes the packet's port",
                 "leave the backend's port out");
   if (backend.address == service.vip)
     throw Error("backend " + backend.to_string() + " has the VIP as its address",
@@ -65,6 +65,12 @@ void set_hop(lb_backend& record, lb_backend_head head, const lb_hop& hop) {
   store(record.head, head);
 }
 
+// Likewise.
+void write_source(lb_backend& record, lb_backend_head& head, const Address& source) {
+  head.source = head.source == 1 ? 2 : 1;
+  std::ranges::copy(source.bytes(), record.source[head.source - 1]);
+}
+
 void apply_weight(lb_backend_conf& conf, unsigned weight) {
   conf.state = weight == 0 ? LB_BACKEND_DRAIN : LB_BACKEND_UP;
   if (weight != 0) conf.weight = static_cast<std::uint16_t>(weight);
@@ -73,38 +79,22 @@ void apply_weight(lb_backend_conf& conf, unsigned weight) {
 Backend to_backend(const lb_backend& record, std::uint32_t handle) {
   const auto conf = load(record.conf);
   const auto head = load(record.head);
-  Backend backend{
-      handle,      conf.service, id_of(record), conf.weight, conf.state == LB_BACKEND_DRAIN,
-      std::nullopt};
+  Backend backend{handle,
+                  conf.service,
+                  id_of(record),
+                  conf.weight,
+                  conf.state == LB_BACKEND_DRAIN,
+                  static_cast<Forward>(head.forward),
+                  record.own_forward != 0,
+                  std::nullopt,
+                  std::nullopt};
+  if (head.source != 0)
+    backend.source = Address(std::to_array(record.source[(head.source - 1) & 1]));
   if (head.static_hop != 0) backend.hop = record.hop[(head.static_hop - 1) & 1];
   return backend;
 }
 
 }  // namespace
-
-std::string_view to_string(Forward) { return "l2"; }
-
-std::optional<Forward> parse_forward(std::string_view text) {
-  if (text == "l2") return Forward::l2;
-  return std::nullopt;
-}
-
-std::string_view to_string(Balance balance) {
-  switch (balance) {
-    case Balance::exact:
-      return "exact";
-    case Balance::off:
-      return "off";
-    default:
-      return "slack";
-  }
-}
-
-std::optional<Balance> parse_balance(std::string_view text) {
-  for (const auto balance : {Balance::slack, Balance::exact, Balance::off})
-    if (text == to_string(balance)) return balance;
-  return std::nullopt;
-}
 
 std::vector<Service> State::services() const {
   std::vector<Service> all;
@@ -113,8 +103,9 @@ std::vector<Service> State::services() const {
     const auto conf = load(records[number].conf);
     if (conf.state != LB_SERVICE_LIVE) continue;
     all.push_back({number, id_of(records[number]), static_cast<Forward>(conf.forward),
-                   static_cast<Balance>(conf.balance), 1U << (load(records[number].table).k & 31),
-                   conf.table_stale == 0, load(records[number].caps_bind) != 0});
+                   static_cast<Balance>(conf.balance), ntohs(records[number].wire_gue_port),
+                   1U << (load(records[number].table).k & 31), conf.table_stale == 0,
+                   load(records[number].caps_bind) != 0});
   }
   std::ranges::sort(all, {}, &Service::id);
   return all;
@@ -196,6 +187,7 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   free->table_seed = keys.table_seed;
   std::ranges::copy(id.vip.bytes(), free->addr);
   free->retired = {};
+  free->wire_gue_port = htons(options.gue_port.value_or(default_gue_port));
   store(pins_.meta().index_stale, 1U);
   store(free->conf,
         lb_service_conf{
@@ -208,10 +200,11 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
 void State::set_service(const ServiceId& id, const ServiceChange& change) {
   settle();
   auto& service = record(id);
+  mark_stale(service);
+  if (change.gue_port) service.wire_gue_port = htons(*change.gue_port);
   auto conf = load(service.conf);
   if (change.forward) conf.forward = static_cast<std::uint8_t>(*change.forward);
   if (change.balance) conf.balance = static_cast<std::uint8_t>(*change.balance);
-  conf.table_stale = 1;
   store(service.conf, conf);
   settle();
 }
@@ -245,7 +238,10 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
   mark_stale(pins_.services()[owner.number]);
   std::ranges::copy(wanted.address.bytes(), free->addr);
   auto head = load(free->head);
-  head.forward = static_cast<std::uint8_t>(owner.forward);
+  const auto own = options.forward.value_or(std::nullopt);
+  free->own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
+  head.source = 0;
+  if (options.source) write_source(*free, head, *options.source);
   set_hop(*free, head, options.hop.value_or(lb_hop{}));
   lb_backend_conf conf{static_cast<std::uint16_t>(owner.number), 1, htons(wanted.port), 0,
                        static_cast<std::uint8_t>(family_of(wanted.address))};
@@ -261,6 +257,11 @@ void State::set_backend(const ServiceId& id, const BackendId& backend,
   const auto owner = service(id);
   auto& changed = record(owner, backend);
   if (change.hop) set_hop(changed, load(changed.head), *change.hop);
+  if (change.forward) {
+    mark_stale(pins_.services()[owner.number]);
+    const auto own = *change.forward;
+    changed.own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
+  }
   if (change.weight) {
     mark_stale(pins_.services()[owner.number]);
     auto conf = load(changed.conf);
@@ -268,6 +269,15 @@ void State::set_backend(const ServiceId& id, const BackendId& backend,
     store(changed.conf, conf);
   }
   settle();
+}
+
+void State::set_source(const Backend& backend, const Address& source) {
+  if (backend.source == source) return;
+  auto& record = pins_.backends()[backend.handle];
+  auto head = load(record.head);
+  write_source(record, head, source);
+  head.generation++;
+  store(record.head, head);
 }
 
 void State::delete_backend(const ServiceId& id, const BackendId& backend) {

@@ -20,27 +20,23 @@
 #include "plugin/arena.h"
 #include "plugin/counters.h"
 #include "plugin/index.h"
+#include "plugin/mode.h"
 #include "plugin/pins.h"
 #include "plugin/table.h"
 
 namespace xdplb {
 
-enum class Forward : std::uint8_t { l2 = LB_FORWARD_L2 };
-
-std::string_view to_string(Forward forward);
-std::string_view to_string(Balance balance);
-std::optional<Forward> parse_forward(std::string_view text);
-std::optional<Balance> parse_balance(std::string_view text);
-
 inline constexpr unsigned default_slots = 16384;
 inline constexpr unsigned min_slots = 1U << min_table_bits;
 inline constexpr unsigned max_slots = 1U << max_table_bits;
+inline constexpr std::uint16_t default_gue_port = 6080;  // IANA's, as Linux has it
 
 struct Service {
   std::uint32_t number;
   ServiceId id;
   Forward forward;
   Balance balance;
+  std::uint16_t gue_port;
   unsigned slots;
   bool settled;    // its table is what its backends mean
   bool caps_bind;  // a cap keeps some slot from the backend that it prefers
@@ -52,18 +48,25 @@ struct Backend {
   BackendId id;
   unsigned weight;  // 1 to 65535, kept while draining
   bool drain;
-  std::optional<lb_hop> hop;  // static
+  Forward forward;
+  bool own_forward;               // given for the backend, not the service's
+  std::optional<Address> source;  // of outer headers
+  std::optional<lb_hop> hop;      // static
 };
 
 struct ServiceChange {
-  std::optional<Forward> forward;
-  std::optional<Balance> balance;
-  std::optional<unsigned> slots;  // only when the service is made
+  std::optional<Forward> forward{};
+  std::optional<Balance> balance{};
+  std::optional<unsigned> slots{};  // only when the service is made
+  std::optional<std::uint16_t> gue_port{};
 };
 
 struct BackendChange {
-  std::optional<unsigned> weight;  // 0: drain, and keep the weight
-  std::optional<lb_hop> hop;       // ifindex 0: ask the kernel
+  std::optional<unsigned> weight{};  // 0: drain, and keep the weight
+  std::optional<lb_hop> hop{};       // ifindex 0: ask the kernel
+  // Nothing in it: the service's.
+  std::optional<std::optional<Forward>> forward{};
+  std::optional<Address> source{};
 };
 
 class State {
@@ -88,6 +91,8 @@ class State {
   void add_backend(const ServiceId& id, const BackendId& backend, const BackendChange& options);
   void set_backend(const ServiceId& id, const BackendId& backend, const BackendChange& change);
   void delete_backend(const ServiceId& id, const BackendId& backend);
+  // Where the backend's outer headers come from.
+  void set_source(const Backend& backend, const Address& source);
 
   // Finishes whatever change is unfinished. Called by every change, before and after.
   void settle();
@@ -100,6 +105,7 @@ class State {
   [[nodiscard]] std::vector<IndexKey> index_keys() const;
   [[nodiscard]] std::uint32_t allocate(std::uint64_t bytes) const;
   void require_room(const ServiceId& added, std::uint64_t table_bytes) const;
+  void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
   void settle_table(lb_service& service);
   void settle_index();
   void free_backends();

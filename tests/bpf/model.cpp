@@ -35,11 +35,16 @@ std::vector<std::uint16_t> ModelService::owners() const {
 
 std::uint32_t ModelService::slot_of(const Address& from, std::uint16_t sport,
                                     std::uint16_t dport) const {
+  return km3_slot(hash_of(from, sport, dport), bits(slots));
+}
+
+std::uint64_t ModelService::hash_of(const Address& from, std::uint16_t sport,
+                                    std::uint16_t dport) const {
   const auto keys = keys_of(id);
-  if (!id.vip.is_v4()) return km3_slot(km3_v6(keys, from.bytes(), sport, dport), bits(slots));
+  if (!id.vip.is_v4()) return km3_v6(keys, from.bytes(), sport, dport);
   std::array<std::uint8_t, 4> source{};
   std::copy_n(from.bytes().begin() + 12, source.size(), source.begin());
-  return km3_slot(km3_v4(keys, source, sport, dport), bits(slots));
+  return km3_v4(keys, source, sport, dport);
 }
 
 void make(Balancer& balancer, const ModelService& service) {

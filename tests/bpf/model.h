@@ -27,6 +27,8 @@ struct ModelService {
 
   // The backend of each slot, by its number; 0: none.
   [[nodiscard]] std::vector<std::uint16_t> owners() const;
+  [[nodiscard]] std::uint64_t hash_of(const Address& from, std::uint16_t sport,
+                                      std::uint16_t dport) const;
   [[nodiscard]] std::uint32_t slot_of(const Address& from, std::uint16_t sport,
                                       std::uint16_t dport) const;
 };

@@ -87,7 +87,8 @@ std::uint64_t Loader::dropped() const {
   std::uint64_t sum = 0;
   for (const auto& family : all.at("reasons"))
     for (const auto* name : {"malformed", "fragment", "ttl-expired", "no-backend", "no-neighbour",
-                             "no-route", "off-link", "forwarding-off", "vlan-mismatch", "internal"})
+                             "no-route", "off-link", "forwarding-off", "vlan-mismatch", "internal",
+                             "no-source", "too-big", "no-egress", "foreign"})
       if (family.contains(name)) sum += family.at(name).at("packets").get<std::uint64_t>();
   return sum;
 }

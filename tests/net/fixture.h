@@ -67,7 +67,7 @@ class TestService {
   TestService(const Loader& loader, const std::string& id, const std::string& options = "");
 
   void add(const Member& member);
-  void add(std::initializer_list<int> numbers);               // of web servers
+  void add(std::initializer_list<int> numbers);               // of web servers, in its family
   void set_weight(const std::string& name, unsigned weight);  // 0 drains
   void remove(const std::string& name);
 

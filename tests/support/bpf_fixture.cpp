@@ -101,18 +101,23 @@ Balancer::Balancer(std::uint32_t arena_size) {
   static unsigned made = 0;
   path_ = "/sys/fs/bpf/balancer" + std::to_string(made++);
   const PinLock lock(path_, Access::change);
-  const Diagnostics diagnostics;
   make_maps(XDP_LB_OBJECT, path_, arena_size);
   object_ = open_object(XDP_LB_OBJECT, path_, arena_size);
+  const Diagnostics diagnostics;
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, object_.get())
-      bpf_program__set_autoload(program, std::string(bpf_program__name(program)) == "xdp_lb");
-  program = bpf_object__find_program_by_name(object_.get(), "xdp_lb");
-  bpf_program__set_type(program, BPF_PROG_TYPE_XDP);
-  bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
+  bpf_object__for_each_program(program, object_.get()) {
+    // As what BPF_PROG_TEST_RUN can run: no program for a devmap.
+    bpf_program__set_expected_attach_type(program, BPF_XDP);
+    bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
+  }
   if (bpf_object__load(object_.get()) != 0)
-    throw std::runtime_error("the program was not loaded: " + diagnostics.text());
-  program_ = bpf_program__fd(program);
+    throw std::runtime_error("the programs were not loaded: " + diagnostics.text());
+  const auto loaded = [&](const char* name) {
+    return bpf_program__fd(bpf_object__find_program_by_name(object_.get(), name));
+  };
+  program_ = loaded("xdp_lb");
+  inline_ = loaded("xdp_lb_inline");
+  egress_ = loaded("xdp_lb_egress");
   pins_ = std::make_unique<Pins>(path_, Access::change);
   std::ranges::copy(test_key, pins_->meta().cluster_key);
   state_ = std::make_unique<State>(*pins_);
@@ -127,12 +132,38 @@ Balancer::~Balancer() {
 }
 
 Run Balancer::run(const Bytes& frame, std::uint32_t ingress, std::uint32_t linear) const {
+  return run_program(program_, frame, ingress, linear);
+}
+
+Run Balancer::run_inline(const Bytes& frame, std::uint32_t ingress) const {
+  return run_program(inline_, frame, ingress, 0);
+}
+
+Run Balancer::run_egress(const Bytes& frame) const {
+  return run_program(egress_, frame, loopback_ifindex, 0);
+}
+
+std::vector<bpf_insn> Balancer::code(const char* program) const {
+  const auto* found = bpf_object__find_program_by_name(object_.get(), program);
+  const auto* insns = bpf_program__insns(found);
+  return {insns, insns + bpf_program__insn_cnt(found)};
+}
+
+void Balancer::open_egress(std::uint32_t ifindex) const {
+  bpf_devmap_val entry{};
+  entry.ifindex = ifindex;
+  if (::bpf_map_update_elem(pins_->egress().get(), &ifindex, &entry, BPF_ANY) != 0)
+    throw SystemError(errno, "opening the way out of interface " + std::to_string(ifindex));
+}
+
+Run Balancer::run_program(int program, const Bytes& frame, std::uint32_t ingress,
+                          std::uint32_t linear) {
   thread_local std::vector<std::uint8_t> buffer(max_frame);
   RunOptions run(frame, ingress);
   if (linear != 0) run.context.data_end = linear;
   run.opts.data_out = buffer.data();
   run.opts.data_size_out = static_cast<std::uint32_t>(buffer.size());
-  if (::bpf_prog_test_run_opts(program_, &run.opts) != 0)
+  if (::bpf_prog_test_run_opts(program, &run.opts) != 0)
     throw SystemError(errno, "running a frame of " + std::to_string(frame.size()) + " bytes");
   return {run.opts.retval, Bytes(buffer.begin(), buffer.begin() + run.opts.data_size_out)};
 }

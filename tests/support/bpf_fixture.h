@@ -4,6 +4,8 @@
 // The data path in a sandbox: the program as plain XDP over maps of its own, configured by the
 // product's own State, and run packet by packet with BPF_PROG_TEST_RUN.
 
+#include <linux/bpf.h>
+
 #include <compare>
 #include <cstdint>
 #include <iosfwd>
@@ -67,10 +69,14 @@ class Balancer {
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
 
-  // linear: how much of the frame is in its first buffer; 0: as much as fits. Throws SystemError
-  // with EINVAL where the kernel can't do that.
+  // The program that a chain with old rules has. linear: how much of the frame is in its first
+  // buffer; 0: as much as fits. Throws SystemError with EINVAL where the kernel can't do that.
   [[nodiscard]] Run run(const Bytes& frame, std::uint32_t ingress = loopback_ifindex,
                         std::uint32_t linear = 0) const;
+  // Likewise, through the program that grows packets itself.
+  [[nodiscard]] Run run_inline(const Bytes& frame, std::uint32_t ingress = loopback_ifindex) const;
+  // Through the program that frames redirected to a device pass.
+  [[nodiscard]] Run run_egress(const Bytes& frame) const;
   // Sends the frame as a driver would: what it becomes leaves from an interface.
   void run_live(const Bytes& frame, std::uint32_t ingress) const;
 
@@ -80,6 +86,12 @@ class Balancer {
   [[nodiscard]] State& state() { return *state_; }
   [[nodiscard]] const Pins& pins() const { return *pins_; }
   [[nodiscard]] int program() const { return program_; }
+  [[nodiscard]] int inline_program() const { return inline_; }
+  [[nodiscard]] int egress_program() const { return egress_; }
+  // A program's instructions as they were loaded, those of the functions that it calls included.
+  [[nodiscard]] std::vector<bpf_insn> code(const char* program) const;
+  // Lets frames be redirected to the interface through lb_egress.
+  void open_egress(std::uint32_t ifindex) const;
 
   void add_service(const std::string& id, unsigned slots = min_slots,
                    Balance balance = Balance::slack);
@@ -88,11 +100,16 @@ class Balancer {
                    unsigned weight = 1, std::uint32_t ifindex = loopback_ifindex);
 
  private:
+  static Run run_program(int program, const Bytes& frame, std::uint32_t ingress,
+                         std::uint32_t linear);
+
   std::string path_;
   Object object_;
   std::unique_ptr<Pins> pins_;
   std::unique_ptr<State> state_;
   int program_ = -1;
+  int inline_ = -1;
+  int egress_ = -1;
 };
 
 // Static next hops that can be told apart.

@@ -150,7 +150,10 @@ Words Lab::names(const std::string& ifname) const {
   Words names;
   const auto place = chain(ifname);
   if (place.contains("components"))
-    for (const auto& component : place.at("components")) names.push_back(component.at("name"));
+    for (const auto& component : place.at("components")) {
+      const std::string name = component.at("name");
+      names.push_back(name == "xdp_lb_inline" ? "xdp_lb" : name);
+    }
   return names;
 }
 

@@ -72,7 +72,8 @@ class Lab {
   static constexpr unsigned burst = 16;
 
   [[nodiscard]] nlohmann::json chain(const std::string& ifname) const;  // as status -j has it
-  [[nodiscard]] Words names(const std::string& ifname) const;  // of the chain's programs, in order
+  [[nodiscard]] Words names(
+      const std::string& ifname) const;  // in order; ours is xdp_lb either way
   [[nodiscard]] unsigned program(const std::string& ifname) const;  // id of what is attached, or 0
   [[nodiscard]] World world() const;
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A packet and its backend -> a way out, by the backend's forwarding mode.
+ *
+ * Newer kernels refuse programs that resize packets in the dispatchers of older
+ * libxdp releases, also where the call is dead code. So what grows packets is in
+ * a program of its own, xdp_lb_inline; where a chain doesn't take that, xdp_lb
+ * redirects with an order in the frame's destination, and xdp_lb_egress carries
+ * it out on the way to the device.
+ */
+#ifndef XDP_LB_FORWARD_H
+#define XDP_LB_FORWARD_H
+
+#include "forward_encap.h"
+#include "forward_l2.h"
+
+enum growth { BY_EGRESS, INLINE };
+
+static __always_inline int order_egress(struct xdp_md *ctx, const struct packet *pkt,
+					const struct lb_next_hop *next, __u32 service, __u32 handle)
+{
+	struct lb_order order = { LB_ORDER_LOCAL, LB_ORDER_MAGIC, handle, pkt->entropy };
+	void *data = (void *)(long)ctx->data;
+
+	/* Without an entry the frame must stay as it is. */
+	if (bpf_redirect_map(&lb_egress, next->hop.ifindex, XDP_DROP) != XDP_REDIRECT)
+		return leave_service(pkt, service, LB_NO_EGRESS, XDP_DROP);
+	if (data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end)
+		return leave_service(pkt, service, LB_INTERNAL, XDP_DROP);
+	__builtin_memcpy(data, &order, sizeof(order));
+	__builtin_memcpy(data + sizeof(order), next->hop.src, sizeof(next->hop.src));
+	return leave_forwarded(pkt, handle, XDP_REDIRECT);
+}
+
+static __always_inline int forward(struct xdp_md *ctx, const struct packet *pkt, __u32 service,
+				   __u32 handle, enum growth growth)
+{
+	struct lb_next_hop *next = next_hop(ctx, handle);
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	void *l3 = data + (pkt->l3 & 31); /* the verifier forgot that it is at most 22 */
+
+	if (unlikely(!next || data + sizeof(struct ethhdr) > end ||
+		     l3 + sizeof(struct iphdr) > end))
+		return leave_service(pkt, service, LB_INTERNAL, XDP_PASS);
+	if (unlikely(next->reason))
+		return leave_service(pkt, service, next->reason, XDP_DROP);
+	if (next->forward != LB_FORWARD_L2 && next->mtu &&
+	    unlikely(pkt->bytes - pkt->l3 + outer_size(next) > next->mtu))
+		return leave_service(pkt, service, LB_TOO_BIG, XDP_DROP);
+	if (unlikely(!hop_down(l3, pkt->family)))
+		return leave_service(pkt, service, LB_TTL_EXPIRED, XDP_DROP);
+	if (unlikely(!fit_vlan(data, end, pkt, next->vlan)))
+		return leave_service(pkt, service, LB_VLAN_MISMATCH, XDP_DROP);
+	if (next->forward == LB_FORWARD_L2) {
+		write_macs(data, &next->hop);
+		return send(ctx, pkt, next, handle);
+	}
+	if (growth == BY_EGRESS)
+		return order_egress(ctx, pkt, next, service, handle);
+	if (unlikely(!encapsulate(ctx, next, pkt)))
+		return leave_service(pkt, service, LB_INTERNAL, XDP_DROP);
+	return send(ctx, pkt, next, handle);
+}
+
+#endif

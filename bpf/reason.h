@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every way out of the data path, by name: a part of abi.h. */
+#ifndef XDP_LB_REASON_H
+#define XDP_LB_REASON_H
+
+/*
+ * Why a packet left this way. Each way out counts exactly one of them, by
+ * family in lb_reason_cnt and, where a service is known, in lb_service_cnt.
+ * LB_FORWARDED alone is counted by backend, in lb_backend_cnt, and nowhere
+ * else: the sums are user space's, with lb_service.retired and lb_meta.retired
+ * for the backends and services that are gone.
+ */
+enum lb_reason {
+	LB_FORWARDED = 0, /* sent to a backend */
+	/* XDP_PASS, the packet untouched: not for a service */
+	LB_NOT_IP = 1,	       /* neither IPv4 nor IPv6 */
+	LB_NOT_TRANSPORT = 2,  /* IP, but neither TCP nor UDP */
+	LB_NOT_SERVICE = 3,    /* TCP or UDP, but no service has that address and port */
+	LB_LATER_FRAGMENT = 4, /* a fragment without ports: whose it is can't be told */
+	LB_RUNT = 5,	       /* cut short or inconsistent, and not for a VIP */
+	LB_GROUP_FRAME = 6,    /* for a service, but in a broadcast or multicast frame */
+	/* XDP_DROP: for a service, and can't be delivered */
+	LB_MALFORMED = 7,	/* cut short or inconsistent, and for a VIP */
+	LB_FRAGMENT = 8,	/* first fragment of a service's packet */
+	LB_TTL_EXPIRED = 9,	/* TTL or hop limit would reach zero */
+	LB_NO_BACKEND = 10,	/* the slot has no backend */
+	LB_NO_NEIGHBOUR = 11,	/* the backend's link address isn't known */
+	LB_NO_ROUTE = 12,	/* the kernel has no route to the backend */
+	LB_OFF_LINK = 13,	/* the route to the backend leads through a gateway */
+	LB_FORWARDING_OFF = 14, /* forwarding is off on the packet's interface */
+	LB_VLAN_MISMATCH = 15,	/* the packet has more or fewer VLAN tags than its way out */
+	/* XDP_PASS: a number in a map leads outside of another; a defect */
+	LB_INTERNAL = 16,
+	/* XDP_DROP: for a service, and can't be sent in its forwarding mode */
+	LB_NO_SOURCE = 17, /* no address of this host to send from */
+	LB_TOO_BIG = 18,   /* with the outer header, more than the way's MTU */
+	LB_NO_EGRESS = 19, /* this chain can't grow packets, and no egress program can */
+	/* XDP_PASS, in the egress program: not one of ours */
+	LB_FOREIGN = 20, /* another program sends out of the same device: ours may leak */
+	LB_REASON_COUNT = 21,
+};
+
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Forwarding modes ipip, gue and gre through a chain, with the kernel's own tunnel devices at the
+// backends: whatever the outer header is wrong in, they don't take.
+#include <boost/test/unit_test.hpp>
+
+#include "tests/net/fixture.h"
+#include "tests/vm/lab.h"
+
+namespace xdplb::test {
+namespace {
+
+void open_tunnels(const Site& site) {
+  for (const auto* module : {"ipip", "sit", "ip6_tunnel", "ip_gre", "ip6_gre", "fou", "fou6"})
+    site.router.require({"modprobe", module});
+  for (const auto& web : site.webs) {
+    for (const std::string device : {"all", "eth0", "tunl0", "sit0", "gre0"})
+      web.sysctl("ipv4/conf/" + device + "/rp_filter", "0");
+    std::string lines;
+    for (const std::string device : {"tunl0", "sit0", "gre0", "ip6tnl0", "ip6gre0"})
+      lines += "link set " + device + " up\n";
+    web.ip(lines);
+    web.require(split("ip -6 tunnel change ip6tnl0 mode any"));
+    web.require(split("ip fou add port 6080 gue"));
+    web.require(split("ip -6 fou add port 6080 gue"));
+  }
+}
+
+struct Tunnelled {
+  Tunnelled() {
+    open_tunnels(site);
+    site.serve_http();
+    site.balancer.require(split("xdp-filter load -f tcp eth0"));
+    loader.require("load eth0");
+    const auto chain = loader.json("status eth0").at("interfaces").at(0).at("components");
+    BOOST_TEST(chain.size() == 2U);
+    BOOST_TEST_MESSAGE("ours is " << chain.back().at("name"));
+  }
+  Site site{{}};
+  Loader loader{site.balancer};
+};
+
+BOOST_AUTO_TEST_SUITE(tunnel)
+
+BOOST_AUTO_TEST_CASE(every_mode_and_family, *boost::unit_test::label("smoke")) {
+  Tunnelled tunnelled;
+  auto& [site, loader] = tunnelled;
+  for (const std::string mode : {"ipip", "gue", "gre"})
+    for (const bool vip_v4 : {true, false})
+      for (const bool backend_v4 : {true, false}) {
+        TestService service(loader, vip(10, vip_v4) + ":80/tcp", "--forward " + mode);
+        BOOST_TEST_CONTEXT(mode << ", " << service.id() << " to IPv" << (backend_v4 ? 4 : 6)) {
+          for (const int number : {1, 2, 4}) service.add(web(number, 1, backend_v4));
+          Flows flows(vip_v4);
+          const auto answers = check_connections(site, service, flows, counts(20, 200));
+          BOOST_TEST(answers.size() == 3U);
+          BOOST_TEST(loader.dropped() == 0U);
+        }
+        loader.require("service del " + service.id());
+      }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace xdplb::test
