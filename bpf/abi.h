@@ -17,13 +17,9 @@
 
 #include <linux/types.h>
 
+#include "family.h"
 #include "reason.h"
-
-#ifdef __cplusplus
-#define LB_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
-#else
-#define LB_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
-#endif
+#include "service_index.h"
 
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
 #define XDP_LB_ABI 2
@@ -33,19 +29,18 @@
 #define LB_REASONS 32u		  /* room for enum lb_reason */
 #define LB_ARENA_SIZE (16u << 20) /* bytes, by default; always a power of two */
 
-/* Families as the maps know them. */
-enum lb_family {
-	LB_NO_FAMILY = 0, /* not an IP packet, or too short to tell */
-	LB_IPV4 = 1,
-	LB_IPV6 = 2,
-	LB_FAMILIES = 3,
-};
-
 enum lb_forward {
 	LB_FORWARD_L2 = 1,   /* direct server return: rewrite MACs, keep the packet */
 	LB_FORWARD_IPIP = 2, /* IP in IP: RFC 2003, RFC 4213, RFC 2473 */
 	LB_FORWARD_GUE = 3,  /* UDP and GUE, variant 0 (draft-ietf-intarea-gue) */
 	LB_FORWARD_GRE = 4,  /* RFC 2784, RFC 7676 */
+};
+
+/* What becomes of a service's fragments. */
+enum lb_fragments {
+	LB_FRAGMENTS_DROP = 0,
+	LB_FRAGMENTS_PASS = 1,
+	LB_FRAGMENTS_HASH3 = 2, /* all of a source's packets go to one backend */
 };
 
 enum lb_balance {
@@ -78,72 +73,21 @@ LB_ASSERT_SIZE(struct lb_meta, 128);
  * multiple of 64 bytes. What is in use follows from the references to it:
  * lb_arena_head.index and each lb_service.table.
  */
-#define LB_LINE 64u
-
-/* One word, so that a new index replaces the old one between two packets. */
-struct lb_index_ref {
-	__u32 line;	  /* where the index starts, in lines of 64 bytes; 0: none */
-	__u8 bucket_bits; /* log2 of the number of displacements */
-	__u8 entry_bits;  /* log2 of the number of entries */
-	__u8 any_port;	  /* 1: some service has port 0 */
-	__u8 seed;
-} __attribute__((aligned(8)));
-LB_ASSERT_SIZE(struct lb_index_ref, 8);
-
 struct lb_arena_head {
 	struct lb_index_ref index;
 	__u64 reserved[7];
 };
 LB_ASSERT_SIZE(struct lb_arena_head, LB_LINE);
 
-/*
- * The index is a perfect hash from (address, port, protocol) to a service, by
- * hash and displace (Belazzougui, Botelho, Dietzfelbinger, ESA 2009): first
- * 2^bucket_bits displacements of 16 bits, then, at the next line, 2^entry_bits
- * entries. A key's entry is number
- *	((h >> 32) + displacement[h mod 2^bucket_bits]) mod 2^entry_bits
- * with h = lb_index_hash(key). Every VIP has one more entry, with port and
- * protocol 0 and LB_VIP_ENTRY as its service.
- */
-struct lb_index_entry {
-	__u64 addr[2]; /* wire bytes; IPv4 as ::ffff:a.b.c.d */
-	__u32 tag;     /* lb_index_tag(); 0: empty */
-	__u32 service;
-	__u64 reserved;
-};
-LB_ASSERT_SIZE(struct lb_index_entry, 32);
-#define LB_VIP_ENTRY 0xffffffffu
-
-/* The low half of ::ffff:a.b.c.d; wire_addr as loaded from a packet. */
-static inline __u64 lb_mapped_low(__u32 wire_addr)
-{
-	return (__u64)wire_addr << 32 | 0xffff0000u;
-}
-
-static inline __u32 lb_index_tag(__u16 wire_port, __u8 proto, __u8 family)
-{
-	return wire_port | (__u32)proto << 16 | (__u32)family << 24;
-}
-
-/* Multipliers: the golden ratio's fraction (Knuth) and SplitMix64's finalizer. */
-static inline __u64 lb_index_hash(__u64 addr0, __u64 addr1, __u32 tag, __u8 seed)
-{
-	__u64 h = (addr0 ^ seed) * 0x9e3779b97f4a7c15ull;
-
-	h = (h ^ h >> 29 ^ addr1) * 0xbf58476d1ce4e5b9ull;
-	/* a round of its own: xored to the address, tags would cancel its bits */
-	h = (h ^ h >> 32 ^ tag) * 0x94d049bb133111ebull;
-	return h ^ h >> 29;
-}
-
 /* Where a service's table is: one word, so that a new table replaces the old. */
 struct lb_table_ref {
 	__u32 line; /* start in lb_arena, in lines of 64 bytes; 0: no table */
 	__u8 k;	    /* log2 of the number of slots: 8 to 20 */
-	__u8 flags; /* none yet */
+	__u8 flags; /* LB_TABLE_... */
 	__u16 reserved;
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_table_ref, 8);
+#define LB_TABLE_BY_SOURCE 1u /* the flow hash is of the source's prefix alone */
 
 /* A slot of a table: {handle of the current backend, and of the previous one}. */
 struct lb_slot {
@@ -181,7 +125,10 @@ struct lb_service {
 	struct lb_counter retired; /* forwarded to removed backends */
 	__u32 caps_bind;	   /* 1: a cap keeps some slot from its best backend */
 	__u16 wire_gue_port;	   /* destination port of mode gue */
-	__u16 reserved[5];
+	__u8 fragments;		   /* enum lb_fragments */
+	__u8 source_prefix;	   /* bits of the source that are hashed; 0: and ports */
+	__u8 ping;		   /* 1: echo requests to the VIP are answered */
+	__u8 reserved[7];
 };
 LB_ASSERT_SIZE(struct lb_service, 128);
 
@@ -289,6 +236,13 @@ struct lb_reason_counters {
 	struct lb_counter reason[LB_REASONS];
 };
 LB_ASSERT_SIZE(struct lb_reason_counters, 512);
+
+/* lb_limits: PERCPU_ARRAY[1]: what the data path may still answer by itself. */
+struct lb_limit {
+	__u32 stamp; /* jiffies, their low half */
+	__u32 tokens;
+};
+LB_ASSERT_SIZE(struct lb_limit, 8);
 
 /* Read-only data of the object: the only thing in .rodata. */
 struct lb_constants {

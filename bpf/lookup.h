@@ -54,6 +54,32 @@ static __always_inline struct lb_index_entry *index_find(const struct lookup *lo
 	return entry;
 }
 
+static __always_inline struct lb_service *
+service_at(const struct lookup *lookup, const struct packet *pkt, __u32 tag, __u32 *number)
+{
+	struct lb_index_entry *entry = lookup->index.line ? index_find(lookup, pkt, tag) : NULL;
+
+	if (!entry)
+		return NULL;
+	*number = entry->service;
+	return bpf_map_lookup_elem(&lb_services, &entry->service);
+}
+
+/* The service that takes fragments without ports. */
+static __always_inline struct lb_service *fragment_service(const struct lookup *lookup,
+							   const struct packet *pkt, __u32 *number)
+{
+	return service_at(lookup, pkt, lb_index_tag(0, pkt->proto, pkt->family | LB_INDEX_FRAGMENT),
+			  number);
+}
+
+/* The service whose VIP answers echo requests. */
+static __always_inline struct lb_service *echo_service(const struct lookup *lookup,
+						       const struct packet *pkt, __u32 *number)
+{
+	return service_at(lookup, pkt, lb_index_tag(0, pkt->proto, pkt->family), number);
+}
+
 /* The service that the packet is for, by its number. */
 static __always_inline struct lb_service *service_find(const struct lookup *lookup,
 						       const struct packet *pkt, __u32 *number)
@@ -82,6 +108,12 @@ static __always_inline bool is_vip(const struct lookup *lookup, const struct pac
 	       index_find(lookup, pkt, lb_index_tag(0, 0, pkt->family)) != NULL;
 }
 
+static __noinline __u64 service_source_hash(const struct lb_service *service,
+					    const struct packet *pkt)
+{
+	return source_hash(service->key, pkt, service->source_prefix);
+}
+
 /* The handle of the backend that the packet's flow belongs to, or 0. */
 static __always_inline __u32 backend_pick(const struct lookup *lookup, struct lb_service *service,
 					  struct packet *pkt)
@@ -94,7 +126,10 @@ static __always_inline __u32 backend_pick(const struct lookup *lookup, struct lb
 	*(__u64 *)&table = *(volatile __u64 *)&service->table;
 	if (unlikely(!table.line))
 		return 0;
-	hash = flow_hash(service->key, pkt);
+	if (unlikely(table.flags & LB_TABLE_BY_SOURCE))
+		hash = service_source_hash(service, pkt);
+	else
+		hash = flow_hash(service->key, pkt);
 	pkt->entropy = hash >> 48;
 	number = hash & ((1u << (table.k & 31)) - 1);
 	slot = arena_at(lookup->arena, table.line * LB_LINE + number * sizeof(*slot),

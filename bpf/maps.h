@@ -80,6 +80,15 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_next_hops SEC(".maps");
 
+/* Written and read by the data path. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_limit);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_limits SEC(".maps");
+
 /* Written by the data path; read by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

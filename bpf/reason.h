@@ -37,7 +37,14 @@ enum lb_reason {
 	LB_NO_EGRESS = 19, /* this chain can't grow packets, and no egress program can */
 	/* XDP_PASS, in the egress program: not one of ours */
 	LB_FOREIGN = 20, /* another program sends out of the same device: ours may leak */
-	LB_REASON_COUNT = 21,
+	/* for a service: XDP_PASS, XDP_DROP */
+	LB_FRAGMENT_PASSED = 21, /* first fragment, and the service passes them */
+	LB_ICMP_FRAGMENT = 22,	 /* an ICMP error about a fragment without ports */
+	/* XDP_TX, back to where it came from */
+	LB_ECHO = 23, /* an echo request, answered for the VIP */
+	/* XDP_DROP */
+	LB_LIMITED = 24, /* not answered: too many answers lately */
+	LB_REASON_COUNT = 25,
 };
 
 #endif

@@ -9,9 +9,11 @@
 #include <xdp/xdp_helpers.h>
 
 #include "forward.h"
+#include "icmp.h"
+#include "limit.h"
 #include "lookup.h"
 #include "maps.h"
-#include "parse.h"
+#include "parse_unusual.h"
 #include "stats.h"
 
 /* Behind filters and counters; what we pass goes on along the chain. */
@@ -31,55 +33,139 @@ static __always_inline bool is_group_frame(void *data)
 	return *(__u8 *)data & 1;
 }
 
+/* To the backend of a flow, which is the packet's own but for ICMP errors. */
+static __always_inline int balance_flow(struct xdp_md *ctx, const struct lookup *lookup,
+					struct packet *pkt, struct packet *flow,
+					struct lb_service *service, __u32 number,
+					enum growth growth)
+{
+	void *data = (void *)(long)ctx->data;
+	__u32 handle;
+
+	if (unlikely(data + 1 > (void *)(long)ctx->data_end || is_group_frame(data)))
+		return leave_service(pkt, number, LB_GROUP_FRAME, XDP_PASS);
+	handle = backend_pick(lookup, service, flow);
+	if (unlikely(!handle))
+		return leave_service(pkt, number, LB_NO_BACKEND, XDP_DROP);
+	pkt->entropy = flow->entropy;
+	return forward(ctx, pkt, number, handle, growth);
+}
+
 static __always_inline int balance(struct xdp_md *ctx, const struct lookup *lookup,
 				   struct packet *pkt, enum growth growth)
 {
-	void *data = (void *)(long)ctx->data;
 	struct lb_service *service;
-	__u32 number, handle;
+	__u32 number;
 
 	service = service_find(lookup, pkt, &number);
 	if (!service)
 		return leave(pkt, LB_NOT_SERVICE, XDP_PASS);
-	if (unlikely(data + 1 > (void *)(long)ctx->data_end || is_group_frame(data)))
-		return leave_service(pkt, number, LB_GROUP_FRAME, XDP_PASS);
-	handle = backend_pick(lookup, service, pkt);
-	if (unlikely(!handle))
-		return leave_service(pkt, number, LB_NO_BACKEND, XDP_DROP);
-	return forward(ctx, pkt, number, handle, growth);
+	return balance_flow(ctx, lookup, pkt, pkt, service, number, growth);
 }
 
-/* Options, extension headers, fragments, other protocols, and what is broken. */
-static __always_inline int balance_unusual(struct xdp_md *ctx, enum growth growth)
+/* An echo request for a VIP that answers; anything else is none of ours. */
+static __always_inline int answer_echo(struct xdp_md *ctx, const struct lookup *lookup,
+				       const struct packet *pkt)
 {
-	struct lookup lookup;
-	struct packet pkt;
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct icmp_header *icmp = data + (pkt->l4 & 0x3ff);
 	__u32 number;
 
-	enum parsed parsed = parse_unusual((void *)(long)ctx->data, (void *)(long)ctx->data_end,
-					   bpf_xdp_get_buff_len(ctx), &pkt);
+	if (data + 1 > end || pkt->l4 > 0x3ff || (void *)(icmp + 1) > end ||
+	    !icmp_is_echo(pkt, icmp) || is_group_frame(data) || !may_answer(pkt) ||
+	    !echo_service(lookup, pkt, &number))
+		return leave(pkt, LB_NOT_TRANSPORT, XDP_PASS);
+	if (!limit_allows())
+		return leave_service(pkt, number, LB_LIMITED, XDP_DROP);
+	if (!icmp_echo_reply(data, end, pkt))
+		return leave_service(pkt, number, LB_INTERNAL, XDP_PASS);
+	return leave_service(pkt, number, LB_ECHO, XDP_TX);
+}
 
-	if (!lookup_start(&lookup))
-		return leave(&pkt, LB_INTERNAL, XDP_PASS);
+/* What parse_unusual() found, and for whom. */
+struct unusual {
+	struct lookup lookup;
+	struct packet pkt;
+	struct packet flow;
+	struct lb_service *service;
+	__u32 number;
+};
+
+#define GOES_ON -1 /* to the backend of u->flow; else a verdict */
+
+static __always_inline int unusual_fragment(struct unusual *u, bool later)
+{
+	u->service = later ? fragment_service(&u->lookup, &u->pkt, &u->number)
+			   : service_find(&u->lookup, &u->pkt, &u->number);
+	if (!u->service)
+		return leave(&u->pkt, later ? LB_LATER_FRAGMENT : LB_NOT_SERVICE, XDP_PASS);
+	if (u->service->fragments == LB_FRAGMENTS_HASH3)
+		return GOES_ON;
+	if (u->service->fragments == LB_FRAGMENTS_PASS)
+		return leave_service(&u->pkt, u->number, LB_FRAGMENT_PASSED, XDP_PASS);
+	return leave_service(&u->pkt, u->number, LB_FRAGMENT, XDP_DROP);
+}
+
+static __always_inline int unusual_icmp(struct xdp_md *ctx, struct unusual *u)
+{
+	switch (icmp_quoted((void *)(long)ctx->data, (void *)(long)ctx->data_end, &u->pkt,
+			    &u->flow)) {
+	case QUOTED:
+		u->service = service_find(&u->lookup, &u->flow, &u->number);
+		if (u->service)
+			return GOES_ON;
+		return leave(&u->pkt, LB_NOT_TRANSPORT, XDP_PASS);
+	case QUOTED_FRAGMENT:
+		if (is_vip(&u->lookup, &u->pkt))
+			return leave(&u->pkt, LB_ICMP_FRAGMENT, XDP_DROP);
+		return leave(&u->pkt, LB_NOT_TRANSPORT, XDP_PASS);
+	case QUOTED_NOTHING:
+	default:
+		return answer_echo(ctx, &u->lookup, &u->pkt);
+	}
+}
+
+static __always_inline int unusual_parsed(struct xdp_md *ctx, enum parsed parsed, struct unusual *u)
+{
 	switch (parsed) {
 	case PARSED:
-		return balance(ctx, &lookup, &pkt, growth);
+		u->service = service_find(&u->lookup, &u->pkt, &u->number);
+		return u->service ? GOES_ON : leave(&u->pkt, LB_NOT_SERVICE, XDP_PASS);
 	case PARSED_FRAGMENT:
-		if (!service_find(&lookup, &pkt, &number))
-			return leave(&pkt, LB_NOT_SERVICE, XDP_PASS);
-		return leave_service(&pkt, number, LB_FRAGMENT, XDP_DROP);
+		return unusual_fragment(u, false);
 	case PARSED_LATER_FRAGMENT:
-		return leave(&pkt, LB_LATER_FRAGMENT, XDP_PASS);
+		return unusual_fragment(u, true);
+	case PARSED_ICMP:
+		return unusual_icmp(ctx, u);
 	case PARSED_OTHER:
-		return leave(&pkt, LB_NOT_TRANSPORT, XDP_PASS);
+		return leave(&u->pkt, LB_NOT_TRANSPORT, XDP_PASS);
 	case PARSED_MALFORMED:
-		if (pkt.family != LB_NO_FAMILY && is_vip(&lookup, &pkt))
-			return leave(&pkt, LB_MALFORMED, XDP_DROP);
-		return leave(&pkt, LB_RUNT, XDP_PASS);
+		if (u->pkt.family != LB_NO_FAMILY && is_vip(&u->lookup, &u->pkt))
+			return leave(&u->pkt, LB_MALFORMED, XDP_DROP);
+		return leave(&u->pkt, LB_RUNT, XDP_PASS);
 	case PARSED_NOT_IP:
 	default:
-		return leave(&pkt, LB_NOT_IP, XDP_PASS);
+		return leave(&u->pkt, LB_NOT_IP, XDP_PASS);
 	}
+}
+
+/* Options, extension headers, fragments, ICMP, other protocols, and what is broken. */
+static __always_inline int balance_unusual(struct xdp_md *ctx, enum growth growth)
+{
+	struct unusual u;
+	enum parsed parsed;
+	int verdict;
+
+	parsed = parse_unusual((void *)(long)ctx->data, (void *)(long)ctx->data_end,
+			       bpf_xdp_get_buff_len(ctx), &u.pkt);
+	if (!lookup_start(&u.lookup))
+		return leave(&u.pkt, LB_INTERNAL, XDP_PASS);
+	u.flow = u.pkt;
+	verdict = unusual_parsed(ctx, parsed, &u);
+	if (verdict != GOES_ON)
+		return verdict;
+	return balance_flow(ctx, &u.lookup, &u.pkt, &u.flow, u.service, u.number, growth);
 }
 
 static __noinline int unusual_by_egress(struct xdp_md *ctx)
@@ -139,7 +225,7 @@ int xdp_lb_egress(struct xdp_md *ctx)
 	if (order.local != LB_ORDER_LOCAL || order.magic != LB_ORDER_MAGIC)
 		return leave(&pkt, LB_FOREIGN, XDP_PASS);
 	if (!parse_usual(data, end, &pkt) &&
-	    parse_unusual(data, end, bpf_xdp_get_buff_len(ctx), &pkt) != PARSED)
+	    parse_unusual(data, end, bpf_xdp_get_buff_len(ctx), &pkt) > PARSED_ICMP)
 		return leave(&pkt, LB_INTERNAL, XDP_DROP);
 	handle = order.backend;
 	pkt.entropy = order.entropy;

@@ -56,6 +56,9 @@ Json to_json(const Service& service) {
             {"balance", to_string(service.balance)},
             {"slots", service.slots}};
   if (service.forward == Forward::gue) json["gue_port"] = service.gue_port;
+  json["fragments"] = to_string(service.fragments);
+  if (service.source_prefix != 0) json["affinity"] = service.source_prefix;
+  json["ping"] = service.ping;
   return json;
 }
 
@@ -87,7 +90,7 @@ Json to_json(const FamilyReasons& reasons) {
 }
 
 void print_reasons(const FamilyReasons& reasons) {
-  constexpr std::array fates{"forwarded", "passed", "dropped"};
+  constexpr std::array fates{"forwarded", "passed", "dropped", "answered"};
   constexpr std::array families{"-", "IPv4", "IPv6"};
   TextTable table;
   table.row({"Reason", "Family", "Packets", "Bytes", "Fate", "Meaning"});

@@ -9,6 +9,7 @@ namespace xdplb {
 namespace {
 
 constexpr unsigned long max_port = 65535;
+constexpr unsigned long max_prefix = 128;
 
 ServiceChange read_change(const Command& command) {
   ServiceChange change;
@@ -32,7 +33,25 @@ ServiceChange read_change(const Command& command) {
     if (!port) throw Error("--gue-port '" + *text + "' is not a port from 1 to 65535");
     change.gue_port = static_cast<std::uint16_t>(*port);
   }
+  if (const auto text = command.get("fragments")) {
+    change.fragments = parse_fragments(*text);
+    if (!change.fragments) throw Error("fragments '" + *text + "' is neither drop, pass nor hash3");
+  }
+  if (const auto text = command.get("affinity")) {
+    const auto bits = *text == "flow" ? std::optional(0UL) : parse_number(*text, 1, max_prefix);
+    if (!bits) throw Error("affinity '" + *text + "' is neither flow nor a prefix length");
+    change.source_prefix = static_cast<unsigned>(*bits);
+  }
+  if (const auto text = command.get("ping")) {
+    if (*text != "on" && *text != "off") throw Error("ping '" + *text + "' is neither on nor off");
+    change.ping = *text == "on";
+  }
   return change;
+}
+
+bool changes_something(const ServiceChange& change) {
+  return change.forward || change.balance || change.gue_port || change.fragments ||
+         change.source_prefix || change.ping;
 }
 
 Command& with_options(Command& command) {
@@ -40,6 +59,13 @@ Command& with_options(Command& command) {
       .option("forward", "MODE",
               "how packets reach the backends: l2 (default), or in another packet: ipip, gue, gre")
       .option("gue-port", "PORT", "the backends' port for mode gue; 6080 by default")
+      .option("fragments", "WHAT",
+              "of fragments: drop (default), pass, or hash3: all packets of a source, fragments "
+              "too, go to one backend")
+      .option("affinity", "LENGTH",
+              "all packets from a prefix of that length go to one backend; flow (default): those "
+              "of a flow")
+      .option("ping", "on|off", "answer echo requests to the VIP; off by default")
       .option("balance", "BALANCE",
               "slack: shares at most 5 % above fair (default); exact: to a slot; off: as they "
               "fall, and a change moves only the flows that it must");
@@ -70,8 +96,8 @@ int run_service_set(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto change = read_change(command);
-  if (!change.forward && !change.balance && !change.gue_port)
-    throw Error("service set: nothing to set", "give --forward, --balance or --gue-port");
+  if (!changes_something(change))
+    throw Error("service set: nothing to set", "'xdp-lb service set --help' lists the options");
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);

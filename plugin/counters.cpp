@@ -23,7 +23,7 @@ struct Reason {
 constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
     {"forwarded", Fate::forwarded, "sent to a backend"},
     {"not-ip", Fate::passed, "neither IPv4 nor IPv6"},
-    {"not-transport", Fate::passed, "IP, but neither TCP nor UDP"},
+    {"not-transport", Fate::passed, "neither TCP nor UDP, nor ICMP about a service's flow"},
     {"not-service", Fate::passed, "TCP or UDP, but no service has that address and port"},
     {"later-fragment", Fate::passed, "a fragment without ports: whose it is can't be told"},
     {"runt", Fate::passed, "cut short or inconsistent, and not for a VIP"},
@@ -42,6 +42,10 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
     {"too-big", Fate::dropped, "with its outer header, more than the MTU on the way"},
     {"no-egress", Fate::dropped, "no egress program on the device, which this chain needs"},
     {"foreign", Fate::passed, "another program redirects to the device: packets may leak"},
+    {"fragment-passed", Fate::passed, "the first fragment of a service that passes them"},
+    {"icmp-fragment", Fate::dropped, "an ICMP error about a fragment without ports"},
+    {"echo", Fate::answered, "an echo request to a VIP that answers them"},
+    {"limited", Fate::dropped, "not answered: too many answers lately"},
 }};
 
 unsigned cpus() {

@@ -34,7 +34,7 @@ lb_counter& operator+=(lb_counter& sum, const lb_counter& more);
 // The name of a reason, as status, stats and the manual have it, and what it means.
 std::string_view reason_name(lb_reason reason);
 std::string_view reason_text(lb_reason reason);
-enum class Fate : std::uint8_t { forwarded, passed, dropped };
+enum class Fate : std::uint8_t { forwarded, passed, dropped, answered };
 Fate reason_fate(lb_reason reason);
 
 }  // namespace xdplb

@@ -15,6 +15,10 @@ namespace xdplb {
 
 namespace {
 
+// RFC 792, RFC 4443
+constexpr std::uint8_t icmp = 1;
+constexpr std::uint8_t icmpv6 = 58;
+
 constexpr unsigned max_displacements = 1U << 16;
 
 lb_index_entry make_entry(const Address& address, std::uint16_t port, std::uint8_t proto,
@@ -29,9 +33,17 @@ lb_index_entry make_entry(const Address& address, std::uint16_t port, std::uint8
 std::vector<lb_index_entry> make_entries(std::span<const IndexKey> keys) {
   std::vector<lb_index_entry> entries;
   std::set<Address> vips;
+  std::set<Address> pings;
   for (const auto& key : keys) {
-    entries.push_back(make_entry(key.id.vip, key.id.port,
-                                 static_cast<std::uint8_t>(key.id.protocol), key.service));
+    const bool v4 = key.id.vip.is_v4();
+    const auto proto = static_cast<std::uint8_t>(key.id.protocol);
+    if (key.fragments) {
+      entries.push_back(make_entry(key.id.vip, 0, proto, key.service));
+      entries.back().tag |= LB_INDEX_FRAGMENT << 24;
+    }
+    if (key.ping && pings.insert(key.id.vip).second)
+      entries.push_back(make_entry(key.id.vip, 0, v4 ? icmp : icmpv6, key.service));
+    entries.push_back(make_entry(key.id.vip, key.id.port, proto, key.service));
     if (vips.insert(key.id.vip).second)
       entries.push_back(make_entry(key.id.vip, 0, 0, LB_VIP_ENTRY));
   }

@@ -15,7 +15,9 @@ namespace xdplb {
 
 struct IndexKey {
   ServiceId id;
-  std::uint32_t service;  // its number
+  std::uint32_t service;   // its number
+  bool fragments = false;  // it takes the VIP's fragments of its protocol, those without ports too
+  bool ping = false;       // it has the VIP's echo requests answered
 };
 
 struct Index {

@@ -39,4 +39,21 @@ std::optional<Balance> parse_balance(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view to_string(Fragments fragments) {
+  switch (fragments) {
+    case Fragments::pass:
+      return "pass";
+    case Fragments::hash3:
+      return "hash3";
+    default:
+      return "drop";
+  }
+}
+
+std::optional<Fragments> parse_fragments(std::string_view text) {
+  for (const auto fragments : {Fragments::drop, Fragments::pass, Fragments::hash3})
+    if (text == to_string(fragments)) return fragments;
+  return std::nullopt;
+}
+
 }  // namespace xdplb

@@ -23,4 +23,14 @@ std::string_view to_string(Balance balance);
 std::optional<Forward> parse_forward(std::string_view text);
 std::optional<Balance> parse_balance(std::string_view text);
 
+// What becomes of a service's fragments.
+enum class Fragments : std::uint8_t {
+  drop = LB_FRAGMENTS_DROP,
+  pass = LB_FRAGMENTS_PASS,
+  hash3 = LB_FRAGMENTS_HASH3,
+};
+
+std::string_view to_string(Fragments fragments);
+std::optional<Fragments> parse_fragments(std::string_view text);
+
 }  // namespace xdplb

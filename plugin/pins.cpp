@@ -30,6 +30,7 @@ constexpr std::array shapes{
     MapShape{"lb_egress", BPF_MAP_TYPE_DEVMAP_HASH, sizeof(bpf_devmap_val), LB_EGRESS_DEVICES,
              false, true},
     MapShape{"lb_next_hops", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_next_hop), LB_BACKENDS, false},
+    MapShape{"lb_limits", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_limit), 1, false},
     MapShape{"lb_reason_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_FAMILIES,
              true},
     MapShape{"lb_service_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_SERVICES,

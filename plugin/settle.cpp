@@ -64,7 +64,9 @@ void State::require_room(const ServiceId& added, std::uint64_t table_bytes) cons
 
 std::vector<IndexKey> State::index_keys() const {
   std::vector<IndexKey> keys;
-  for (const auto& service : services()) keys.push_back({service.id, service.number});
+  for (const auto& service : services())
+    keys.push_back(
+        {service.id, service.number, service.fragments == Fragments::hash3, service.ping});
   return keys;
 }
 
@@ -106,7 +108,8 @@ void State::settle_table(lb_service& service) {
     if (is_new || now.current != wanted.current || now.previous != wanted.previous)
       store(slots[i], wanted);
   }
-  if (is_new) store(service.table, ref);
+  ref.flags = service.source_prefix != 0 ? LB_TABLE_BY_SOURCE : 0;
+  store(service.table, ref);
   store(service.caps_bind, std::uint32_t{table.caps_binding});
   conf.table_stale = 0;
   store(service.conf, conf);

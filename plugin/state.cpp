@@ -14,18 +14,14 @@ namespace xdplb {
 
 namespace {
 
-ServiceId id_of(const lb_service& record) {
-  const auto conf = load(record.conf);
-  return {Address(std::to_array(record.addr)), ntohs(conf.wire_port),
-          static_cast<Protocol>(conf.proto)};
-}
-
-BackendId id_of(const lb_backend& record) {
-  return {Address(std::to_array(record.addr)), ntohs(load(record.conf).wire_port)};
-}
-
-bool is_live(const lb_backend_conf& conf) {
-  return conf.state == LB_BACKEND_UP || conf.state == LB_BACKEND_DRAIN;
+void set_options(lb_service& record, const ServiceId& id, const ServiceChange& change) {
+  if (change.gue_port) record.wire_gue_port = htons(*change.gue_port);
+  if (change.ping) record.ping = *change.ping ? 1 : 0;
+  if (change.fragments) record.fragments = static_cast<std::uint8_t>(*change.fragments);
+  if (change.source_prefix) record.source_prefix = static_cast<std::uint8_t>(*change.source_prefix);
+  // With hash3 a whole source address is one flow, unless less of it is asked for.
+  if (record.fragments == LB_FRAGMENTS_HASH3 && record.source_prefix == 0)
+    record.source_prefix = static_cast<std::uint8_t>(all_bits(id));
 }
 
 void mark_stale(lb_service& service) {
@@ -76,90 +72,20 @@ void apply_weight(lb_backend_conf& conf, unsigned weight) {
   if (weight != 0) conf.weight = static_cast<std::uint16_t>(weight);
 }
 
-Backend to_backend(const lb_backend& record, std::uint32_t handle) {
-  const auto conf = load(record.conf);
-  const auto head = load(record.head);
-  Backend backend{handle,
-                  conf.service,
-                  id_of(record),
-                  conf.weight,
-                  conf.state == LB_BACKEND_DRAIN,
-                  static_cast<Forward>(head.forward),
-                  record.own_forward != 0,
-                  std::nullopt,
-                  std::nullopt};
-  if (head.source != 0)
-    backend.source = Address(std::to_array(record.source[(head.source - 1) & 1]));
-  if (head.static_hop != 0) backend.hop = record.hop[(head.static_hop - 1) & 1];
-  return backend;
-}
-
 }  // namespace
 
-std::vector<Service> State::services() const {
-  std::vector<Service> all;
-  const auto records = pins_.services();
-  for (std::uint32_t number = 0; number < records.size(); number++) {
-    const auto conf = load(records[number].conf);
-    if (conf.state != LB_SERVICE_LIVE) continue;
-    all.push_back({number, id_of(records[number]), static_cast<Forward>(conf.forward),
-                   static_cast<Balance>(conf.balance), ntohs(records[number].wire_gue_port),
-                   1U << (load(records[number].table).k & 31), conf.table_stale == 0,
-                   load(records[number].caps_bind) != 0});
-  }
-  std::ranges::sort(all, {}, &Service::id);
-  return all;
-}
-
-std::vector<Backend> State::backends(std::uint32_t service) const {
-  std::vector<Backend> all;
-  const auto records = pins_.backends();
-  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
-    const auto conf = load(records[handle].conf);
-    if (is_live(conf) && conf.service == service)
-      all.push_back(to_backend(records[handle], handle));
-  }
-  std::ranges::sort(all, {}, &Backend::id);
-  return all;
-}
-
-Service State::service(const ServiceId& id) const {
-  const auto all = services();
-  const auto found = std::ranges::find(all, id, &Service::id);
-  if (found == all.end())
-    throw Error("there is no service " + id.to_string(),
-                "'xdp-lb service list' shows those there are");
-  return *found;
-}
-
-std::optional<Backend> State::find_backend(const Service& service, const BackendId& id) const {
-  const auto all = backends(service.number);
-  const BackendId wanted{id.address, id.port == service.id.port ? std::uint16_t{0} : id.port};
-  const auto found = std::ranges::find(all, wanted, &Backend::id);
-  if (found == all.end()) return std::nullopt;
-  return *found;
-}
-
-lb_service& State::record(const ServiceId& id) const {
-  return pins_.services()[service(id).number];
-}
-
-lb_backend& State::record(const Service& service, const BackendId& id) const {
-  const auto backend = find_backend(service, id);
-  if (!backend)
-    throw Error("service " + service.id.to_string() + " has no backend " + id.to_string(),
-                "'xdp-lb backend list " + service.id.to_string() + "' shows those it has");
-  return pins_.backends()[backend->handle];
-}
-
-std::vector<std::uint32_t> State::slots_of(const Service& service) const {
-  std::vector<std::uint32_t> counts(LB_BACKENDS);
-  const auto table = load(pins_.services()[service.number].table);
-  if (table.line == 0) return counts;
-  const auto slots = pins_.arena().as<lb_slot>().subspan(
-      std::size_t{table.line} * LB_LINE / sizeof(lb_slot), service.slots);
-  for (const auto& slot : slots) counts[load(slot).current]++;
-  return counts;
+// Throws where the service can't have these options beside those of others.
+void State::require_options(const ServiceId& id, const ServiceChange& change) const {
+  if (change.source_prefix && *change.source_prefix > all_bits(id))
+    throw Error("affinity " + std::to_string(*change.source_prefix) + " of service " +
+                    id.to_string() + " has more bits than its addresses",
+                "give a length from 1 to " + std::to_string(all_bits(id)));
+  if (change.fragments != Fragments::hash3) return;
+  for (const auto& other : services())
+    if (other.fragments == Fragments::hash3 && other.id != id && other.id.vip == id.vip &&
+        other.id.protocol == id.protocol)
+      throw Error("service " + other.id.to_string() + " has the VIP's fragments already",
+                  "those without ports can be for one service alone: set --fragments drop there");
 }
 
 void State::add_service(const ServiceId& id, const ServiceChange& options) {
@@ -178,6 +104,7 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
       records, [](const auto& record) { return load(record.conf).state == LB_SERVICE_FREE; });
   if (free == records.end())
     throw Error("all " + std::to_string(LB_SERVICES) + " services are in use", "delete one first");
+  require_options(id, options);
   require_room(id, std::uint64_t{slots} * sizeof(lb_slot));
 
   const auto keys = derive_flow_keys(std::to_array(pins_.meta().cluster_key), id.vip.bytes(),
@@ -187,8 +114,10 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   free->table_seed = keys.table_seed;
   std::ranges::copy(id.vip.bytes(), free->addr);
   free->retired = {};
-  free->wire_gue_port = htons(options.gue_port.value_or(default_gue_port));
+  free->wire_gue_port = htons(default_gue_port);
+  free->fragments = free->source_prefix = free->ping = 0;
   store(pins_.meta().index_stale, 1U);
+  set_options(*free, id, options);
   store(free->conf,
         lb_service_conf{
             LB_SERVICE_LIVE, static_cast<std::uint8_t>(options.forward.value_or(Forward::l2)),
@@ -200,8 +129,10 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
 void State::set_service(const ServiceId& id, const ServiceChange& change) {
   settle();
   auto& service = record(id);
+  require_options(id, change);
+  if (change.fragments || change.ping) store(pins_.meta().index_stale, 1U);
   mark_stale(service);
-  if (change.gue_port) service.wire_gue_port = htons(*change.gue_port);
+  set_options(service, id, change);
   auto conf = load(service.conf);
   if (change.forward) conf.forward = static_cast<std::uint8_t>(*change.forward);
   if (change.balance) conf.balance = static_cast<std::uint8_t>(*change.balance);

@@ -37,6 +37,9 @@ struct Service {
   Forward forward;
   Balance balance;
   std::uint16_t gue_port;
+  Fragments fragments;
+  unsigned source_prefix;  // bits of the source that are hashed; 0: all of the flow is
+  bool ping;               // echo requests to the VIP are answered
   unsigned slots;
   bool settled;    // its table is what its backends mean
   bool caps_bind;  // a cap keeps some slot from the backend that it prefers
@@ -54,11 +57,17 @@ struct Backend {
   std::optional<lb_hop> hop;      // static
 };
 
+// The length of the service's addresses, in bits.
+unsigned all_bits(const ServiceId& id);
+
 struct ServiceChange {
   std::optional<Forward> forward{};
   std::optional<Balance> balance{};
   std::optional<unsigned> slots{};  // only when the service is made
   std::optional<std::uint16_t> gue_port{};
+  std::optional<Fragments> fragments{};
+  std::optional<unsigned> source_prefix{};
+  std::optional<bool> ping{};
 };
 
 struct BackendChange {
@@ -104,6 +113,7 @@ class State {
   [[nodiscard]] std::vector<Extent> extents_in_use() const;
   [[nodiscard]] std::vector<IndexKey> index_keys() const;
   [[nodiscard]] std::uint32_t allocate(std::uint64_t bytes) const;
+  void require_options(const ServiceId& id, const ServiceChange& change) const;
   void require_room(const ServiceId& added, std::uint64_t table_bytes) const;
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
   void settle_table(lb_service& service);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/parse.h"
+#include "bpf/parse_unusual.h"
 
 #define REQUIRE(condition)     \
   do {                         \
@@ -26,6 +26,7 @@ static void require_same(const struct packet* quick, const struct packet* thorou
   REQUIRE(quick->ports == thorough->ports && quick->bytes == thorough->bytes);
   REQUIRE(quick->l3 == thorough->l3 && quick->proto == thorough->proto);
   REQUIRE(quick->family == thorough->family);
+  REQUIRE(quick->l4 == thorough->l4 && quick->part == thorough->part);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
@@ -41,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     require_same(&quick, &thorough);
   }
   if (parsed == PARSED || parsed == PARSED_FRAGMENT) require_inside(&thorough, size);
+  if (parsed == PARSED_ICMP) REQUIRE(is_icmp(&thorough) && thorough.l4 + 8u <= thorough.bytes);
   if (parsed == PARSED_NOT_IP) REQUIRE(thorough.family == LB_NO_FAMILY && thorough.bytes == size);
   REQUIRE(memcmp(copy, bytes, size) == 0);
   free(copy);

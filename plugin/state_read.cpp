@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// State as it is: what the records say.
+#include <arpa/inet.h>
+
+#include <algorithm>
+
+#include "plugin/error.h"
+#include "plugin/state.h"
+
+namespace xdplb {
+
+namespace {
+
+ServiceId id_of(const lb_service& record) {
+  const auto conf = load(record.conf);
+  return {Address(std::to_array(record.addr)), ntohs(conf.wire_port),
+          static_cast<Protocol>(conf.proto)};
+}
+
+BackendId id_of(const lb_backend& record) {
+  return {Address(std::to_array(record.addr)), ntohs(load(record.conf).wire_port)};
+}
+
+bool is_live(const lb_backend_conf& conf) {
+  return conf.state == LB_BACKEND_UP || conf.state == LB_BACKEND_DRAIN;
+}
+
+Backend to_backend(const lb_backend& record, std::uint32_t handle) {
+  const auto conf = load(record.conf);
+  const auto head = load(record.head);
+  Backend backend{handle,
+                  conf.service,
+                  id_of(record),
+                  conf.weight,
+                  conf.state == LB_BACKEND_DRAIN,
+                  static_cast<Forward>(head.forward),
+                  record.own_forward != 0,
+                  std::nullopt,
+                  std::nullopt};
+  if (head.source != 0)
+    backend.source = Address(std::to_array(record.source[(head.source - 1) & 1]));
+  if (head.static_hop != 0) backend.hop = record.hop[(head.static_hop - 1) & 1];
+  return backend;
+}
+
+}  // namespace
+
+unsigned all_bits(const ServiceId& id) { return id.vip.is_v4() ? 32 : 128; }
+
+std::vector<Service> State::services() const {
+  std::vector<Service> all;
+  const auto records = pins_.services();
+  for (std::uint32_t number = 0; number < records.size(); number++) {
+    const auto conf = load(records[number].conf);
+    if (conf.state != LB_SERVICE_LIVE) continue;
+    all.push_back({number, id_of(records[number]), static_cast<Forward>(conf.forward),
+                   static_cast<Balance>(conf.balance), ntohs(records[number].wire_gue_port),
+                   static_cast<Fragments>(records[number].fragments), records[number].source_prefix,
+                   records[number].ping != 0, 1U << (load(records[number].table).k & 31),
+                   conf.table_stale == 0, load(records[number].caps_bind) != 0});
+  }
+  std::ranges::sort(all, {}, &Service::id);
+  return all;
+}
+
+std::vector<Backend> State::backends(std::uint32_t service) const {
+  std::vector<Backend> all;
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    const auto conf = load(records[handle].conf);
+    if (is_live(conf) && conf.service == service)
+      all.push_back(to_backend(records[handle], handle));
+  }
+  std::ranges::sort(all, {}, &Backend::id);
+  return all;
+}
+
+Service State::service(const ServiceId& id) const {
+  const auto all = services();
+  const auto found = std::ranges::find(all, id, &Service::id);
+  if (found == all.end())
+    throw Error("there is no service " + id.to_string(),
+                "'xdp-lb service list' shows those there are");
+  return *found;
+}
+
+std::optional<Backend> State::find_backend(const Service& service, const BackendId& id) const {
+  const auto all = backends(service.number);
+  const BackendId wanted{id.address, id.port == service.id.port ? std::uint16_t{0} : id.port};
+  const auto found = std::ranges::find(all, wanted, &Backend::id);
+  if (found == all.end()) return std::nullopt;
+  return *found;
+}
+
+lb_service& State::record(const ServiceId& id) const {
+  return pins_.services()[service(id).number];
+}
+
+lb_backend& State::record(const Service& service, const BackendId& id) const {
+  const auto backend = find_backend(service, id);
+  if (!backend)
+    throw Error("service " + service.id.to_string() + " has no backend " + id.to_string(),
+                "'xdp-lb backend list " + service.id.to_string() + "' shows those it has");
+  return pins_.backends()[backend->handle];
+}
+
+std::vector<std::uint32_t> State::slots_of(const Service& service) const {
+  std::vector<std::uint32_t> counts(LB_BACKENDS);
+  const auto table = load(pins_.services()[service.number].table);
+  if (table.line == 0) return counts;
+  const auto slots = pins_.arena().as<lb_slot>().subspan(
+      std::size_t{table.line} * LB_LINE / sizeof(lb_slot), service.slots);
+  for (const auto& slot : slots) counts[load(slot).current]++;
+  return counts;
+}
+
+}  // namespace xdplb
