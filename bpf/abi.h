@@ -220,12 +220,13 @@ LB_ASSERT_SIZE(struct lb_vlan, 8);
  */
 #define LB_EGRESS_DEVICES 256u
 #define LB_ORDER_LOCAL 0x02u /* a locally administered address */
-#define LB_ORDER_MAGIC 0xb7u /* and what tells this version of it from others */
+#define LB_ORDER_ENCAP 0xb7u /* and what to do, with what tells this version */
+#define LB_ORDER_TOO_BIG 0xb8u
 struct lb_order {
 	__u8 local;
 	__u8 magic;
 	__u16 backend; /* its handle */
-	__u16 entropy; /* of the flow */
+	__u16 value;   /* the flow's entropy; or the MTU that a packet is too big for */
 };
 LB_ASSERT_SIZE(struct lb_order, 6);
 

@@ -13,13 +13,15 @@
 
 #include "forward_encap.h"
 #include "forward_l2.h"
+#include "limit.h"
+#include "too_big.h"
 
 enum growth { BY_EGRESS, INLINE };
 
 static __always_inline int order_egress(struct xdp_md *ctx, const struct packet *pkt,
 					const struct lb_next_hop *next, __u32 service, __u32 handle)
 {
-	struct lb_order order = { LB_ORDER_LOCAL, LB_ORDER_MAGIC, handle, pkt->entropy };
+	struct lb_order order = { LB_ORDER_LOCAL, LB_ORDER_ENCAP, handle, pkt->entropy };
 	void *data = (void *)(long)ctx->data;
 
 	/* Without an entry the frame must stay as it is. */
@@ -30,6 +32,43 @@ static __always_inline int order_egress(struct xdp_md *ctx, const struct packet 
 	__builtin_memcpy(data, &order, sizeof(order));
 	__builtin_memcpy(data + sizeof(order), next->hop.src, sizeof(next->hop.src));
 	return leave_forwarded(pkt, handle, XDP_REDIRECT);
+}
+
+/* Keeps the link addresses for the answer, and sends the frame back where it came from. */
+static __always_inline bool order_too_big(struct xdp_md *ctx, const struct packet *pkt, __u32 mtu)
+{
+	struct lb_order order = { LB_ORDER_LOCAL, LB_ORDER_TOO_BIG, 0, mtu };
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	__u16 *macs = order_macs(data, end, pkt);
+
+	if (!macs || data + sizeof(struct ethhdr) > end ||
+	    bpf_redirect_map(&lb_egress, ctx->ingress_ifindex, XDP_DROP) != XDP_REDIRECT)
+		return false;
+	__builtin_memcpy(macs, data, 2 * ETH_ALEN);
+	__builtin_memcpy(data, &order, sizeof(order));
+	__builtin_memcpy(data + ETH_ALEN, macs, ETH_ALEN);
+	return true;
+}
+
+static __always_inline int too_big(struct xdp_md *ctx, const struct packet *pkt, __u32 service,
+				   __u32 mtu, enum growth growth)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	void *l3 = data + (pkt->l3 & 31);
+
+	if (l3 + sizeof(struct iphdr) > end || !may_tell(pkt, l3))
+		return leave_service(pkt, service, LB_TOO_BIG, XDP_DROP);
+	if (!limit_allows())
+		return leave_service(pkt, service, LB_LIMITED, XDP_DROP);
+	if (growth == BY_EGRESS) {
+		if (order_too_big(ctx, pkt, mtu))
+			return leave_service(pkt, service, LB_TOLD_TOO_BIG, XDP_REDIRECT);
+	} else if (tell_too_big(ctx, pkt, mtu, false)) {
+		return leave_service(pkt, service, LB_TOLD_TOO_BIG, XDP_TX);
+	}
+	return leave_service(pkt, service, LB_TOO_BIG, XDP_DROP);
 }
 
 static __always_inline int forward(struct xdp_md *ctx, const struct packet *pkt, __u32 service,
@@ -47,7 +86,7 @@ static __always_inline int forward(struct xdp_md *ctx, const struct packet *pkt,
 		return leave_service(pkt, service, next->reason, XDP_DROP);
 	if (next->forward != LB_FORWARD_L2 && next->mtu &&
 	    unlikely(pkt->bytes - pkt->l3 + outer_size(next) > next->mtu))
-		return leave_service(pkt, service, LB_TOO_BIG, XDP_DROP);
+		return too_big(ctx, pkt, service, next->mtu - outer_size(next), growth);
 	if (unlikely(!hop_down(l3, pkt->family)))
 		return leave_service(pkt, service, LB_TTL_EXPIRED, XDP_DROP);
 	if (unlikely(!fit_vlan(data, end, pkt, next->vlan)))

@@ -44,7 +44,9 @@ enum lb_reason {
 	LB_ECHO = 23, /* an echo request, answered for the VIP */
 	/* XDP_DROP */
 	LB_LIMITED = 24, /* not answered: too many answers lately */
-	LB_REASON_COUNT = 25,
+	/* XDP_TX, back to where it came from */
+	LB_TOLD_TOO_BIG = 25, /* too big for its way with an outer header; the client is told */
+	LB_REASON_COUNT = 26,
 };
 
 #endif

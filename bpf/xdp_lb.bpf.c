@@ -208,31 +208,40 @@ int xdp_lb_inline(struct xdp_md *ctx)
 	return balance(ctx, &lookup, &pkt, INLINE);
 }
 
+static __always_inline bool egress_encap(struct xdp_md *ctx, const struct lb_order *order,
+					 struct packet *pkt)
+{
+	__u32 handle = order->backend;
+	struct lb_next_hop *next = bpf_map_lookup_elem(&lb_next_hops, &handle);
+
+	pkt->entropy = order->value;
+	return next && !next->reason && encapsulate(ctx, next, pkt);
+}
+
 /* Carries out the order that xdp_lb wrote. What has none is another program's. */
 SEC("xdp.frags/devmap")
 int xdp_lb_egress(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
-	struct lb_next_hop *next;
 	struct lb_order order;
 	struct packet pkt = {};
-	__u32 handle;
+	bool done;
 
 	if (data + sizeof(order) > end)
 		return XDP_PASS;
 	__builtin_memcpy(&order, data, sizeof(order));
-	if (order.local != LB_ORDER_LOCAL || order.magic != LB_ORDER_MAGIC)
+	if (order.local != LB_ORDER_LOCAL ||
+	    (order.magic != LB_ORDER_ENCAP && order.magic != LB_ORDER_TOO_BIG))
 		return leave(&pkt, LB_FOREIGN, XDP_PASS);
 	if (!parse_usual(data, end, &pkt) &&
 	    parse_unusual(data, end, bpf_xdp_get_buff_len(ctx), &pkt) > PARSED_ICMP)
 		return leave(&pkt, LB_INTERNAL, XDP_DROP);
-	handle = order.backend;
-	pkt.entropy = order.entropy;
-	next = bpf_map_lookup_elem(&lb_next_hops, &handle);
-	if (!next || next->reason || !encapsulate(ctx, next, &pkt))
-		return leave(&pkt, LB_INTERNAL, XDP_DROP);
-	return XDP_PASS;
+	if (order.magic == LB_ORDER_ENCAP)
+		done = egress_encap(ctx, &order, &pkt);
+	else
+		done = tell_too_big(ctx, &pkt, order.value, true);
+	return done ? XDP_PASS : leave(&pkt, LB_INTERNAL, XDP_DROP);
 }
 
 char _license[] SEC("license") = "GPL";

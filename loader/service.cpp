@@ -11,23 +11,8 @@ namespace {
 constexpr unsigned long max_port = 65535;
 constexpr unsigned long max_prefix = 128;
 
-ServiceChange read_change(const Command& command) {
-  ServiceChange change;
-  if (const auto text = command.get("forward")) {
-    change.forward = parse_forward(*text);
-    if (!change.forward)
-      throw Error("forwarding mode '" + *text + "' is neither l2, ipip, gue nor gre");
-  }
-  if (const auto text = command.get("balance")) {
-    change.balance = parse_balance(*text);
-    if (!change.balance) throw Error("balance '" + *text + "' is neither slack, exact nor off");
-  }
-  if (const auto text = command.get("slots")) {
-    const auto slots = parse_number(*text, 0, max_slots);
-    if (!slots)
-      throw Error("--slots '" + *text + "' is not a number up to " + std::to_string(max_slots));
-    change.slots = static_cast<unsigned>(*slots);
-  }
+// Those of the data path.
+void read_options(const Command& command, ServiceChange& change) {
   if (const auto text = command.get("gue-port")) {
     const auto port = parse_number(*text, 1, max_port);
     if (!port) throw Error("--gue-port '" + *text + "' is not a port from 1 to 65535");
@@ -46,6 +31,26 @@ ServiceChange read_change(const Command& command) {
     if (*text != "on" && *text != "off") throw Error("ping '" + *text + "' is neither on nor off");
     change.ping = *text == "on";
   }
+}
+
+ServiceChange read_change(const Command& command) {
+  ServiceChange change;
+  if (const auto text = command.get("forward")) {
+    change.forward = parse_forward(*text);
+    if (!change.forward)
+      throw Error("forwarding mode '" + *text + "' is neither l2, ipip, gue nor gre");
+  }
+  if (const auto text = command.get("balance")) {
+    change.balance = parse_balance(*text);
+    if (!change.balance) throw Error("balance '" + *text + "' is neither slack, exact nor off");
+  }
+  if (const auto text = command.get("slots")) {
+    const auto slots = parse_number(*text, 0, max_slots);
+    if (!slots)
+      throw Error("--slots '" + *text + "' is not a number up to " + std::to_string(max_slots));
+    change.slots = static_cast<unsigned>(*slots);
+  }
+  read_options(command, change);
   return change;
 }
 

@@ -84,6 +84,28 @@ class Rollback {
   std::vector<Interface> attached_;
 };
 
+// With the program that grows packets where the chain takes it, else with the one that redirects.
+void attach_all(const std::vector<Interface>& interfaces, const std::string& file, const Pins& pins,
+                const LoadOptions& options, Rollback& rollback) {
+  const auto attachment = [&](const char* program) {
+    const auto size = static_cast<std::uint32_t>(pins.arena_size());
+    return std::make_unique<Attachment>(open_object(file, pins.path(), size), program,
+                                        options.chain);
+  };
+  const auto grows = attachment("xdp_lb_inline");
+  std::unique_ptr<Attachment> redirects;
+  for (const auto& interface : interfaces) {
+    rollback.attaching(interface);
+    try {
+      grows->attach(interface, pins.arena_id());
+    } catch (const GrowthRefused&) {
+      install_egress(file, pins, interface.index);
+      if (!redirects) redirects = attachment("xdp_lb");
+      redirects->attach(interface, pins.arena_id());
+    }
+  }
+}
+
 // One sysctl for both families; a dot in an interface's name is a slash there.
 Notes forwarding_notes(const std::vector<Interface>& interfaces) {
   Notes notes;
@@ -126,22 +148,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   if (options.cluster_key) require_cluster_key(pins, state, *options.cluster_key);
   state.settle();
 
-  const auto attachment = [&](const char* program) {
-    return std::make_unique<Attachment>(open_object(file, options.pin_path, arena_size), program,
-                                        options.chain);
-  };
-  const auto grows = attachment("xdp_lb_inline");
-  std::unique_ptr<Attachment> redirects;  // where a chain refuses the other
-  for (const auto& interface : interfaces) {
-    rollback.attaching(interface);
-    try {
-      grows->attach(interface, pins.arena_id());
-    } catch (const GrowthRefused&) {
-      install_egress(file, pins, interface.index);
-      if (!redirects) redirects = attachment("xdp_lb");
-      redirects->attach(interface, pins.arena_id());
-    }
-  }
+  attach_all(interfaces, file, pins, options, rollback);
   if (options.cluster_key) std::ranges::copy(*options.cluster_key, pins.meta().cluster_key);
   rollback.done();
 

@@ -39,13 +39,16 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
     {"vlan-mismatch", Fate::dropped, "more or fewer VLAN tags than the way to the backend has"},
     {"internal", Fate::passed, "a number in a map leads outside of another: a defect"},
     {"no-source", Fate::dropped, "no address of this host to send outer headers from"},
-    {"too-big", Fate::dropped, "with its outer header, more than the MTU on the way"},
+    {"too-big", Fate::dropped,
+     "too big for its way with an outer header, and the client can't be told"},
     {"no-egress", Fate::dropped, "no egress program on the device, which this chain needs"},
     {"foreign", Fate::passed, "another program redirects to the device: packets may leak"},
     {"fragment-passed", Fate::passed, "the first fragment of a service that passes them"},
     {"icmp-fragment", Fate::dropped, "an ICMP error about a fragment without ports"},
     {"echo", Fate::answered, "an echo request to a VIP that answers them"},
     {"limited", Fate::dropped, "not answered: too many answers lately"},
+    {"told-too-big", Fate::answered,
+     "too big for its way with an outer header: the client is told"},
 }};
 
 unsigned cpus() {

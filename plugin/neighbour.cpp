@@ -53,6 +53,14 @@ std::optional<Neighbour> find_neighbour(const Address& address, unsigned ifindex
   return found;
 }
 
+void read_into(Route& route, const nlattr* attr) {
+  const auto type = mnl_attr_get_type(attr);
+  if (type == RTA_OIF) route.ifindex = mnl_attr_get_u32(attr);
+  if (type == RTA_PREFSRC) route.source = from_wire(attr);
+  if (type == RTA_GATEWAY) route.gateway = from_wire(attr);
+  if (type == RTA_GATEWAY || type == RTA_VIA) route.on_link = false;
+}
+
 }  // namespace
 
 std::optional<Route> route_to(const Address& address) {
@@ -67,13 +75,7 @@ std::optional<Route> route_to(const Address& address) {
     if (type != RTN_UNICAST && type != RTN_LOCAL) return;
     route = Route{};
     route->local = type == RTN_LOCAL;
-    each_attribute(message, sizeof(rtmsg), [&](const nlattr* attr) {
-      if (mnl_attr_get_type(attr) == RTA_OIF) route->ifindex = mnl_attr_get_u32(attr);
-      if (mnl_attr_get_type(attr) == RTA_PREFSRC) route->source = from_wire(attr);
-      if (mnl_attr_get_type(attr) == RTA_GATEWAY) route->gateway = from_wire(attr);
-      if (mnl_attr_get_type(attr) == RTA_GATEWAY || mnl_attr_get_type(attr) == RTA_VIA)
-        route->on_link = false;
-    });
+    each_attribute(message, sizeof(rtmsg), [&](const nlattr* attr) { read_into(*route, attr); });
   });
   return route;
 }

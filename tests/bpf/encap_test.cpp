@@ -73,7 +73,7 @@ Tunnels& tunnels() {
 
 // The order for the egress program, in place of the destination.
 Bytes order(Bytes frame, std::uint32_t handle, std::uint16_t entropy, const lb_hop& hop) {
-  const lb_order wanted{LB_ORDER_LOCAL, LB_ORDER_MAGIC, static_cast<std::uint16_t>(handle),
+  const lb_order wanted{LB_ORDER_LOCAL, LB_ORDER_ENCAP, static_cast<std::uint16_t>(handle),
                         entropy};
   std::memcpy(frame.data(), &wanted, sizeof(wanted));
   std::ranges::copy(hop.src, frame.begin() + 6);

@@ -55,12 +55,16 @@ const std::string reasons =
 const std::vector<Keys> documents{
     {"status",
      chain + "pin_path map_abi generation services[].service services[].forward "
-             "services[].balance services[].slots services[].backends services[].remark",
+             "services[].balance services[].slots services[].fragments services[].ping "
+             "services[].backends services[].remark",
      components + reasons},
     {"stats", "services[].service services[].what services[].packets services[].bytes", reasons},
-    {"service list", "[].service [].forward [].balance [].slots [].backends", ""},
-    {"backend list", "[].service [].backend [].weight [].state [].slots [].next_hop", ""},
-    {"backend list 192.0.2.10:80/tcp", "[].service [].backend [].weight [].state [].slots", ""},
+    {"service list", "[].service [].forward [].balance [].slots [].fragments [].ping [].backends",
+     ""},
+    {"backend list", "[].service [].backend [].forward [].weight [].state [].slots [].next_hop",
+     ""},
+    {"backend list 192.0.2.10:80/tcp",
+     "[].service [].backend [].forward [].weight [].state [].slots", ""},
     {"check eth0", "[].level [].subject [].text [].remedy", ""}};
 
 Json parsed(const Outcome& outcome) {
@@ -93,10 +97,13 @@ BOOST_AUTO_TEST_CASE(values) {
                                      {"forward", "l2"},
                                      {"balance", "slack"},
                                      {"slots", 16384},
+                                     {"fragments", "drop"},
+                                     {"ping", false},
                                      {"backends", 2}}));
   const auto backends = machine.loader.json("backend list 192.0.2.10:80/tcp");
   BOOST_TEST(backends.at(0) == (Json{{"service", "192.0.2.10:80/tcp"},
                                      {"backend", "10.0.0.2"},
+                                     {"forward", "l2"},
                                      {"weight", 3},
                                      {"state", "up"},
                                      {"slots", 16384}}));
