@@ -34,7 +34,10 @@ struct Tunnelled {
     loader.require("load eth0");
     const auto chain = loader.json("status eth0").at("interfaces").at(0).at("components");
     BOOST_TEST(chain.size() == 2U);
-    BOOST_TEST_MESSAGE("ours is " << chain.back().at("name"));
+    const std::string ours = chain.back().at("name");
+    BOOST_TEST_MESSAGE("ours is " << ours);
+    const std::string way = ours == "xdp_lb" ? "encapsulates on egress" : "encapsulates in it";
+    BOOST_TEST((loader.run("check eth0").out.find(way) != std::string::npos));
   }
   Site site{{}};
   Loader loader{site.balancer};
