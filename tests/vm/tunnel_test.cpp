@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Forwarding modes ipip, gue and gre through a chain, with the kernel's own tunnel devices at the
 // backends: whatever the outer header is wrong in, they don't take.
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <random>
 
@@ -27,11 +29,11 @@ void open_tunnels(const Site& site) {
 }
 
 struct Tunnelled {
-  Tunnelled() {
+  explicit Tunnelled(const std::string& mode) {
     open_tunnels(site);
     site.serve_http();
-    site.balancer.require(split("xdp-filter load -f tcp eth0"));
-    loader.require("load eth0");
+    site.balancer.require(split("xdp-filter load -f tcp -m " + mode + " eth0"));
+    loader.require("load eth0 --mode " + mode);
     const auto chain = loader.json("status eth0").at("interfaces").at(0).at("components");
     BOOST_TEST(chain.size() == 2U);
     const std::string ours = chain.back().at("name");
@@ -70,8 +72,9 @@ void upload(const Site& site, const TestService& service, const Endpoint& from,
 
 BOOST_AUTO_TEST_SUITE(tunnel)
 
-BOOST_AUTO_TEST_CASE(every_mode_and_family, *boost::unit_test::label("smoke")) {
-  Tunnelled tunnelled;
+BOOST_TEST_DECORATOR(*boost::unit_test::label("smoke"))
+BOOST_DATA_TEST_CASE(every_mode_and_family, boost::unit_test::data::make(modes), attached) {
+  Tunnelled tunnelled(attached);
   auto& [site, loader] = tunnelled;
   int number = 0;
   for (const std::string mode : {"ipip", "gue", "gre"})
