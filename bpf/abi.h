@@ -164,7 +164,8 @@ struct lb_backend_head {
 	__u8 forward;	     /* enum lb_forward */
 	__u8 static_hop : 2; /* 0: ask the kernel; 1, 2: lb_backend.hop[static_hop - 1] */
 	__u8 source : 2;     /* 0: none; 1, 2: lb_backend.source[source - 1] */
-	__u8 unused : 4;
+	__u8 local : 1;	     /* an address of this host, whose stack gets the packets */
+	__u8 unused : 3;
 	__u16 wire_port; /* mode gue: the outer destination port */
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_backend_head, 8);
@@ -197,6 +198,9 @@ struct lb_next_hop {
 	__u8 dst[16];
 };
 LB_ASSERT_SIZE(struct lb_next_hop, 64);
+
+/* lb_next_hop.reason: the backend is this host, whose stack gets its packets. */
+#define LB_HOP_LOCAL 0xffu
 
 /* lb_next_hop.vlan: without a tag; as they came; or this bit and a VLAN's id. */
 #define LB_VLAN_NONE 0u

@@ -82,6 +82,8 @@ static __always_inline int forward(struct xdp_md *ctx, const struct packet *pkt,
 	if (unlikely(!next || data + sizeof(struct ethhdr) > end ||
 		     l3 + sizeof(struct iphdr) > end))
 		return leave_service(pkt, service, LB_INTERNAL, XDP_PASS);
+	if (unlikely(next->reason == LB_HOP_LOCAL))
+		return leave_forwarded(pkt, handle, XDP_PASS);
 	if (unlikely(next->reason))
 		return leave_service(pkt, service, next->reason, XDP_DROP);
 	if (next->forward != LB_FORWARD_L2 && next->mtu &&

@@ -82,7 +82,9 @@ static __noinline int next_hop_refresh(struct xdp_md *ctx, struct lb_backend *ba
 	next->wire_port = head.wire_port;
 	__builtin_memcpy(next->src, backend->source[(head.source - 1) & 1], sizeof(next->src));
 	__builtin_memcpy(next->dst, backend->addr, sizeof(next->dst));
-	if (head.static_hop) {
+	if (head.local) {
+		next->reason = LB_HOP_LOCAL;
+	} else if (head.static_hop) {
 		next->hop = backend->hop[(head.static_hop - 1) & 1];
 		next->vlan = LB_VLAN_KEEP;
 		next->reason = 0;

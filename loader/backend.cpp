@@ -58,8 +58,10 @@ int run_backend_add(const Arguments& arguments) {
   State state(pins);
   const bool acceptable =
       backend.address != id.vip && (backend.port == 0 || backend.port == id.port);
-  if (acceptable && !state.find_backend(state.service(id), backend))
-    change.source = resolve_ahead(backend.address);
+  if (acceptable && !state.find_backend(state.service(id), backend)) {
+    if (!change.hop) resolve_ahead(backend.address);
+    look_ahead(backend.address, change);
+  }
   state.add_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());
   return 0;

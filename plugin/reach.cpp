@@ -62,8 +62,9 @@ std::string attend_routed(const Pins& pins, State& state, const std::vector<Inte
   const auto& address = backend.id.address;
   const bool tunnel = backend.forward != Forward::l2;
   const auto route = route_to(address);
+  state.set_local(backend, route && route->local);
   if (!route) return "no route; its packets are dropped (no-route) until there is one";
-  if (route->local) return "it is an address of this host, which gets nothing";
+  if (route->local) return {};
   if (!route->on_link && !tunnel)
     return "it is behind a gateway, which mode l2 can't pass; its packets are dropped (off-link) "
            "until its route leads to it directly";
@@ -80,6 +81,7 @@ std::string attend(const Pins& pins, State& state, const std::vector<Interface>&
   try {
     if (!backend.hop) return attend_routed(pins, state, all, backend);
     const auto route = route_to(backend.id.address);
+    state.set_local(backend, route && route->local);
     if (route && route->source) state.set_source(backend, *route->source);
     if (backend.forward != Forward::l2) allow_egress(pins, backend.hop->ifindex);
     return attend_static(all, *backend.hop);
@@ -115,19 +117,27 @@ Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_
   return notes;
 }
 
-std::optional<Address> resolve_ahead(const Address& address) {
+void resolve_ahead(const Address& address) {
   constexpr int tries = 20;
   constexpr auto pause = std::chrono::milliseconds(10);
   try {
     const auto route = route_to(address);
-    if (!route || route->local) return std::nullopt;
+    if (!route || route->local) return;
     const auto& neighbour = neighbour_of(*route, address);
     keep_neighbour(neighbour, route->ifindex);
     for (int i = 0; i < tries && !has_neighbour(neighbour, route->ifindex); i++)
       std::this_thread::sleep_for(pause);
-    return route->source;
   } catch (const SystemError&) {  // attend_backends() says it
-    return std::nullopt;
+  }
+}
+
+void look_ahead(const Address& address, BackendChange& change) {
+  try {
+    if (const auto route = route_to(address)) {
+      change.source = route->source;
+      change.local = route->local;
+    }
+  } catch (const SystemError&) {  // likewise
   }
 }
 

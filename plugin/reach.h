@@ -23,9 +23,11 @@ Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_
                       std::optional<std::uint32_t> subject);
 
 // Has the kernel resolve the way to an address, and waits for it a fifth of a second at most: a
-// backend's first packets come as soon as a table names it. Returns where packets to it come from.
-// Never throws.
-std::optional<Address> resolve_ahead(const Address& address);
+// backend's first packets come as soon as a table names it. Never throws.
+void resolve_ahead(const Address& address);
+
+// Fills in what the kernel's route to the address says of a backend to be added. Never throws.
+void look_ahead(const Address& address, BackendChange& change);
 
 // Takes that back for backends that are gone, unless one that is left has the same address.
 void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone);

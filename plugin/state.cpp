@@ -172,6 +172,7 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
   const auto own = options.forward.value_or(std::nullopt);
   free->own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
   head.source = 0;
+  head.local = options.local ? 1 : 0;
   if (options.source) write_source(*free, head, *options.source);
   set_hop(*free, head, options.hop.value_or(lb_hop{}));
   lb_backend_conf conf{static_cast<std::uint16_t>(owner.number), 1, htons(wanted.port), 0,
@@ -207,6 +208,15 @@ void State::set_source(const Backend& backend, const Address& source) {
   auto& record = pins_.backends()[backend.handle];
   auto head = load(record.head);
   write_source(record, head, source);
+  head.generation++;
+  store(record.head, head);
+}
+
+void State::set_local(const Backend& backend, bool local) {
+  if (backend.local == local) return;
+  auto& record = pins_.backends()[backend.handle];
+  auto head = load(record.head);
+  head.local = local ? 1 : 0;
   head.generation++;
   store(record.head, head);
 }

@@ -54,6 +54,7 @@ struct Backend {
   Forward forward;
   bool own_forward;               // given for the backend, not the service's
   std::optional<Address> source;  // of outer headers
+  bool local;                     // an address of this host, whose stack gets its packets
   std::optional<lb_hop> hop;      // static
 };
 
@@ -76,6 +77,7 @@ struct BackendChange {
   // Nothing in it: the service's.
   std::optional<std::optional<Forward>> forward{};
   std::optional<Address> source{};
+  bool local = false;  // only when the backend is added
 };
 
 class State {
@@ -102,6 +104,8 @@ class State {
   void delete_backend(const ServiceId& id, const BackendId& backend);
   // Where the backend's outer headers come from.
   void set_source(const Backend& backend, const Address& source);
+  // Is it an address of this host?
+  void set_local(const Backend& backend, bool local);
 
   // Finishes whatever change is unfinished. Called by every change, before and after.
   void settle();

@@ -36,6 +36,7 @@ Backend to_backend(const lb_backend& record, std::uint32_t handle) {
                   static_cast<Forward>(head.forward),
                   record.own_forward != 0,
                   std::nullopt,
+                  head.local != 0,
                   std::nullopt};
   if (head.source != 0)
     backend.source = Address(std::to_array(record.source[(head.source - 1) & 1]));

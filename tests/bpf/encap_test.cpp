@@ -216,33 +216,6 @@ BOOST_AUTO_TEST_CASE(gue_checksum_of_every_sum) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(mode_of_a_backend) {
-  Balancer balancer;
-  balancer.open_egress(loopback_ifindex);
-  const auto id = ServiceId::parse("192.0.2.10:80/tcp");
-  balancer.state().add_service(id, {Forward::l2, Balance::slack, min_slots});
-  const auto backend = BackendId::parse("10.0.0.1");
-  BackendChange change{1, hop_to(1)};
-  change.source = ip("10.0.0.254");
-  balancer.state().add_backend(id, backend, change);
-  const auto frame = build({.to = id.vip});
-  const auto growth = [&] { return balancer.run_inline(frame).out.size() - frame.size(); };
-  BOOST_TEST(growth() == 0U);
-  balancer.state().set_service(id, {Forward::gre, std::nullopt, std::nullopt, std::nullopt});
-  BOOST_TEST(growth() == 24U);
-  BackendChange own;
-  own.forward = Forward::ipip;
-  balancer.state().set_backend(id, backend, own);
-  BOOST_TEST(growth() == 20U);
-  balancer.state().set_service(id, {Forward::gue, std::nullopt, std::nullopt, std::nullopt});
-  BOOST_TEST(growth() == 20U);
-  own.forward = std::optional<Forward>();
-  balancer.state().set_backend(id, backend, own);
-  BOOST_TEST(growth() == 32U);
-  balancer.state().set_service(id, {Forward::l2, std::nullopt, std::nullopt, std::nullopt});
-  BOOST_TEST(growth() == 0U);
-}
-
 BOOST_AUTO_TEST_CASE(what_is_missing) {
   Balancer balancer;
   const auto id = ServiceId::parse("192.0.2.10:80/tcp");
