@@ -81,13 +81,12 @@ LB_ASSERT_SIZE(struct lb_arena_head, LB_LINE);
 
 /* Where a service's table is: one word, so that a new table replaces the old. */
 struct lb_table_ref {
-	__u32 line; /* start in lb_arena, in lines of 64 bytes; 0: no table */
-	__u8 k;	    /* log2 of the number of slots: 8 to 20 */
-	__u8 flags; /* LB_TABLE_... */
+	__u32 line;	    /* start in lb_arena, in lines of 64 bytes; 0: no table */
+	__u8 k;		    /* log2 of the number of slots: 8 to 20 */
+	__u8 source_prefix; /* bits of the source that are hashed; 0: all of the flow is */
 	__u16 reserved;
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_table_ref, 8);
-#define LB_TABLE_BY_SOURCE 1u /* the flow hash is of the source's prefix alone */
 
 /* A slot of a table: {handle of the current backend, and of the previous one}. */
 struct lb_slot {
@@ -226,6 +225,7 @@ LB_ASSERT_SIZE(struct lb_vlan, 8);
 #define LB_ORDER_LOCAL 0x02u /* a locally administered address */
 #define LB_ORDER_ENCAP 0xb7u /* and what to do, with what tells this version */
 #define LB_ORDER_TOO_BIG 0xb8u
+#define LB_ORDER_L2 0xb9u
 struct lb_order {
 	__u8 local;
 	__u8 magic;

@@ -18,20 +18,36 @@
 
 enum growth { BY_EGRESS, INLINE };
 
-static __always_inline int order_egress(struct xdp_md *ctx, const struct packet *pkt,
-					const struct lb_next_hop *next, __u32 service, __u32 handle)
+/* False where the device has no egress program: the frame stays as it is. */
+static __always_inline bool order_egress(struct xdp_md *ctx, const struct packet *pkt,
+					 const struct lb_next_hop *next, __u32 handle, __u8 magic)
 {
-	struct lb_order order = { LB_ORDER_LOCAL, LB_ORDER_ENCAP, handle, pkt->entropy };
+	struct lb_order order = { LB_ORDER_LOCAL, magic, handle, pkt->entropy };
 	void *data = (void *)(long)ctx->data;
 
-	/* Without an entry the frame must stay as it is. */
-	if (bpf_redirect_map(&lb_egress, next->hop.ifindex, XDP_DROP) != XDP_REDIRECT)
-		return leave_service(pkt, service, LB_NO_EGRESS, XDP_DROP);
-	if (data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end)
-		return leave_service(pkt, service, LB_INTERNAL, XDP_DROP);
+	if (data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end ||
+	    bpf_redirect_map(&lb_egress, next->hop.ifindex, XDP_DROP) != XDP_REDIRECT)
+		return false;
 	__builtin_memcpy(data, &order, sizeof(order));
 	__builtin_memcpy(data + sizeof(order), next->hop.src, sizeof(next->hop.src));
-	return leave_forwarded(pkt, handle, XDP_REDIRECT);
+	return true;
+}
+
+/* All that is redirected to a device must pass its egress program: the kernel
+ * takes the program for a bulk of frames from the first of them. */
+static __always_inline int forward_l2(struct xdp_md *ctx, const struct packet *pkt,
+				      const struct lb_next_hop *next, __u32 service, __u32 handle,
+				      enum growth growth)
+{
+	void *data = (void *)(long)ctx->data;
+
+	if (growth == BY_EGRESS && unlikely(next->hop.ifindex != ctx->ingress_ifindex) &&
+	    order_egress(ctx, pkt, next, handle, LB_ORDER_L2))
+		return leave_forwarded(pkt, handle, XDP_REDIRECT);
+	if (data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end)
+		return leave_service(pkt, service, LB_INTERNAL, XDP_DROP);
+	write_macs(data, &next->hop);
+	return send(ctx, pkt, next, handle);
 }
 
 /* Keeps the link addresses for the answer, and sends the frame back where it came from. */
@@ -93,12 +109,13 @@ static __always_inline int forward(struct xdp_md *ctx, const struct packet *pkt,
 		return leave_service(pkt, service, LB_TTL_EXPIRED, XDP_DROP);
 	if (unlikely(!fit_vlan(data, end, pkt, next->vlan)))
 		return leave_service(pkt, service, LB_VLAN_MISMATCH, XDP_DROP);
-	if (next->forward == LB_FORWARD_L2) {
-		write_macs(data, &next->hop);
-		return send(ctx, pkt, next, handle);
+	if (next->forward == LB_FORWARD_L2)
+		return forward_l2(ctx, pkt, next, service, handle, growth);
+	if (growth == BY_EGRESS) {
+		if (order_egress(ctx, pkt, next, handle, LB_ORDER_ENCAP))
+			return leave_forwarded(pkt, handle, XDP_REDIRECT);
+		return leave_service(pkt, service, LB_NO_EGRESS, XDP_DROP);
 	}
-	if (growth == BY_EGRESS)
-		return order_egress(ctx, pkt, next, service, handle);
 	if (unlikely(!encapsulate(ctx, next, pkt)))
 		return leave_service(pkt, service, LB_INTERNAL, XDP_DROP);
 	return send(ctx, pkt, next, handle);

@@ -109,9 +109,9 @@ static __always_inline bool is_vip(const struct lookup *lookup, const struct pac
 }
 
 static __noinline __u64 service_source_hash(const struct lb_service *service,
-					    const struct packet *pkt)
+					    const struct packet *pkt, __u32 bits)
 {
-	return source_hash(service->key, pkt, service->source_prefix);
+	return source_hash(service->key, pkt, bits);
 }
 
 /* The handle of the backend that the packet's flow belongs to, or 0. */
@@ -126,8 +126,8 @@ static __always_inline __u32 backend_pick(const struct lookup *lookup, struct lb
 	*(__u64 *)&table = *(volatile __u64 *)&service->table;
 	if (unlikely(!table.line))
 		return 0;
-	if (unlikely(table.flags & LB_TABLE_BY_SOURCE))
-		hash = service_source_hash(service, pkt);
+	if (unlikely(table.source_prefix))
+		hash = service_source_hash(service, pkt, table.source_prefix);
 	else
 		hash = flow_hash(service->key, pkt);
 	pkt->entropy = hash >> 48;

@@ -31,7 +31,7 @@ static __always_inline bool may_tell(const struct packet *pkt, const void *l3)
 {
 	const struct iphdr *ip = l3;
 
-	if (pkt->part || is_icmp(pkt) || !may_answer(pkt) ||
+	if ((pkt->part && pkt->family == LB_IPV4) || is_icmp(pkt) || !may_answer(pkt) ||
 	    pkt->bytes < pkt->l3 + quote_size(pkt) + 2 * ETH_ALEN)
 		return false;
 	return pkt->family == LB_IPV6 || (ip->frag_off & bpf_htons(0x4000));

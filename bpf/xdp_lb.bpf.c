@@ -153,7 +153,7 @@ static __always_inline int unusual_parsed(struct xdp_md *ctx, enum parsed parsed
 /* Options, extension headers, fragments, ICMP, other protocols, and what is broken. */
 static __always_inline int balance_unusual(struct xdp_md *ctx, enum growth growth)
 {
-	struct unusual u;
+	struct unusual u = {};
 	enum parsed parsed;
 	int verdict;
 
@@ -208,6 +208,18 @@ int xdp_lb_inline(struct xdp_md *ctx)
 	return balance(ctx, &lookup, &pkt, INLINE);
 }
 
+static __always_inline bool egress_l2(struct xdp_md *ctx, const struct lb_order *order)
+{
+	void *data = (void *)(long)ctx->data;
+	__u32 handle = order->backend;
+	struct lb_next_hop *next = bpf_map_lookup_elem(&lb_next_hops, &handle);
+
+	if (!next || data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end)
+		return false;
+	write_macs(data, &next->hop);
+	return true;
+}
+
 static __always_inline bool egress_encap(struct xdp_md *ctx, const struct lb_order *order,
 					 struct packet *pkt)
 {
@@ -231,9 +243,11 @@ int xdp_lb_egress(struct xdp_md *ctx)
 	if (data + sizeof(order) > end)
 		return XDP_PASS;
 	__builtin_memcpy(&order, data, sizeof(order));
-	if (order.local != LB_ORDER_LOCAL ||
-	    (order.magic != LB_ORDER_ENCAP && order.magic != LB_ORDER_TOO_BIG))
+	if (order.local != LB_ORDER_LOCAL || order.magic < LB_ORDER_ENCAP ||
+	    order.magic > LB_ORDER_L2)
 		return leave(&pkt, LB_FOREIGN, XDP_PASS);
+	if (order.magic == LB_ORDER_L2)
+		return egress_l2(ctx, &order) ? XDP_PASS : leave(&pkt, LB_INTERNAL, XDP_DROP);
 	if (!parse_usual(data, end, &pkt) &&
 	    parse_unusual(data, end, bpf_xdp_get_buff_len(ctx), &pkt) > PARSED_ICMP)
 		return leave(&pkt, LB_INTERNAL, XDP_DROP);

@@ -92,13 +92,15 @@ void attach_all(const std::vector<Interface>& interfaces, const std::string& fil
     return std::make_unique<Attachment>(open_object(file, pins.path(), size), program,
                                         options.chain);
   };
-  const auto grows = attachment("xdp_lb_inline");
+  std::unique_ptr<Attachment> grows;
   std::unique_ptr<Attachment> redirects;
   for (const auto& interface : interfaces) {
     rollback.attaching(interface);
     try {
+      if (!grows) grows = attachment("xdp_lb_inline");
       grows->attach(interface, pins.arena_id());
     } catch (const GrowthRefused&) {
+      grows.reset();  // what was refused once can't be loaded again
       install_egress(file, pins, interface.index);
       if (!redirects) redirects = attachment("xdp_lb");
       redirects->attach(interface, pins.arena_id());

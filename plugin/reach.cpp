@@ -151,12 +151,16 @@ std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t
 
 void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone) {
   std::set<Address> kept;
-  for (const auto& backend : left)
-    if (!backend.hop) kept.insert(backend.id.address);
+  for (const auto& backend : left) {
+    if (backend.hop) continue;
+    const auto route = route_to(backend.id.address);
+    kept.insert(route ? neighbour_of(*route, backend.id.address) : backend.id.address);
+  }
   for (const auto& backend : gone) {
-    if (backend.hop || kept.contains(backend.id.address)) continue;
-    if (const auto route = route_to(backend.id.address))
-      release_neighbour(backend.id.address, route->ifindex);
+    const auto route = backend.hop ? std::nullopt : route_to(backend.id.address);
+    if (!route) continue;
+    const auto& neighbour = neighbour_of(*route, backend.id.address);
+    if (!kept.contains(neighbour)) release_neighbour(neighbour, route->ifindex);
   }
 }
 

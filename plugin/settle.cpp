@@ -46,15 +46,19 @@ std::uint32_t State::allocate(std::uint64_t bytes) const {
 
 // A full arena must be seen before anything is changed. Two indexes more than now must fit: the
 // next one, and the one after it, without which no service could be deleted.
-void State::require_room(const ServiceId& added, std::uint64_t table_bytes) const {
+void State::require_room(const ServiceId& id, const ServiceChange& change,
+                         std::uint64_t table_bytes) const {
   auto keys = index_keys();
-  keys.push_back({added, 0});
+  auto key = std::ranges::find(keys, id, &IndexKey::id);
+  if (key == keys.end()) key = keys.insert(key, {id, 0});
+  if (change.fragments) key->fragments = *change.fragments == Fragments::hash3;
+  if (change.ping) key->ping = *change.ping;
   const auto index = build_index(keys).bytes.size();
   auto used = extents_in_use();
   for (const auto bytes : {table_bytes, std::uint64_t{index}, std::uint64_t{index}}) {
     const auto line = find_free(used, lines_of(pins_.arena_size()), lines_of(bytes));
     if (!line)
-      throw Error("service " + added.to_string() + " needs " +
+      throw Error("service " + id.to_string() + " needs " +
                       std::to_string(table_bytes + 2 * index) + " bytes, and the arena of " +
                       std::to_string(pins_.arena_size()) + " bytes has no room for them",
                   "give services fewer --slots, or unload and load again with a larger --arena");
@@ -108,7 +112,9 @@ void State::settle_table(lb_service& service) {
     if (is_new || now.current != wanted.current || now.previous != wanted.previous)
       store(slots[i], wanted);
   }
-  ref.flags = service.source_prefix != 0 ? LB_TABLE_BY_SOURCE : 0;
+  ref.source_prefix = service.source_prefix;
+  if (service.source_prefix == 0 && service.fragments == LB_FRAGMENTS_HASH3)
+    ref.source_prefix = conf.family == LB_IPV4 ? 32 : 128;  // fragments have no ports
   store(service.table, ref);
   store(service.caps_bind, std::uint32_t{table.caps_binding});
   conf.table_stale = 0;

@@ -14,14 +14,11 @@ namespace xdplb {
 
 namespace {
 
-void set_options(lb_service& record, const ServiceId& id, const ServiceChange& change) {
+void set_options(lb_service& record, const ServiceChange& change) {
   if (change.gue_port) record.wire_gue_port = htons(*change.gue_port);
   if (change.ping) record.ping = *change.ping ? 1 : 0;
   if (change.fragments) record.fragments = static_cast<std::uint8_t>(*change.fragments);
   if (change.source_prefix) record.source_prefix = static_cast<std::uint8_t>(*change.source_prefix);
-  // With hash3 a whole source address is one flow, unless less of it is asked for.
-  if (record.fragments == LB_FRAGMENTS_HASH3 && record.source_prefix == 0)
-    record.source_prefix = static_cast<std::uint8_t>(all_bits(id));
 }
 
 void mark_stale(lb_service& service) {
@@ -105,7 +102,7 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   if (free == records.end())
     throw Error("all " + std::to_string(LB_SERVICES) + " services are in use", "delete one first");
   require_options(id, options);
-  require_room(id, std::uint64_t{slots} * sizeof(lb_slot));
+  require_room(id, options, std::uint64_t{slots} * sizeof(lb_slot));
 
   const auto keys = derive_flow_keys(std::to_array(pins_.meta().cluster_key), id.vip.bytes(),
                                      id.port, static_cast<std::uint8_t>(id.protocol));
@@ -117,7 +114,7 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   free->wire_gue_port = htons(default_gue_port);
   free->fragments = free->source_prefix = free->ping = 0;
   store(pins_.meta().index_stale, 1U);
-  set_options(*free, id, options);
+  set_options(*free, options);
   store(free->conf,
         lb_service_conf{
             LB_SERVICE_LIVE, static_cast<std::uint8_t>(options.forward.value_or(Forward::l2)),
@@ -130,9 +127,10 @@ void State::set_service(const ServiceId& id, const ServiceChange& change) {
   settle();
   auto& service = record(id);
   require_options(id, change);
+  if (change.fragments || change.ping) require_room(id, change, 0);
   if (change.fragments || change.ping) store(pins_.meta().index_stale, 1U);
   mark_stale(service);
-  set_options(service, id, change);
+  set_options(service, change);
   auto conf = load(service.conf);
   if (change.forward) conf.forward = static_cast<std::uint8_t>(*change.forward);
   if (change.balance) conf.balance = static_cast<std::uint8_t>(*change.balance);

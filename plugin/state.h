@@ -118,7 +118,8 @@ class State {
   [[nodiscard]] std::vector<IndexKey> index_keys() const;
   [[nodiscard]] std::uint32_t allocate(std::uint64_t bytes) const;
   void require_options(const ServiceId& id, const ServiceChange& change) const;
-  void require_room(const ServiceId& added, std::uint64_t table_bytes) const;
+  void require_room(const ServiceId& id, const ServiceChange& change,
+                    std::uint64_t table_bytes) const;
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
   void settle_table(lb_service& service);
   void settle_index();

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "tests/bpf/expect.h"
+#include "tests/bpf/links.h"
 
 namespace xdplb::test {
 
@@ -61,6 +62,26 @@ BOOST_AUTO_TEST_CASE(local_backend) {
     balancer.state().set_local(*found, false);
     BOOST_TEST(balancer.run_inline(build({.to = id.vip})).verdict == XDP_TX);
   }
+}
+
+// Frames to one device share its egress program, whatever their mode: the kernel takes it from the
+// first of a bulk.
+BOOST_AUTO_TEST_CASE(l2_through_the_egress_program) {
+  Balancer balancer;
+  balancer.add_service("192.0.2.10:80/tcp");
+  balancer.add_backend("192.0.2.10:80/tcp", "10.0.0.1", 1, 1, links().out);
+  const auto frame = build({.to = ip("192.0.2.10")});
+  const auto wanted = sent_to(frame, 14, hop_to(1));
+  BOOST_TEST(balancer.run(frame, links().in).out == wanted, boost::test_tools::per_element());
+  balancer.open_egress(links().out);
+  const auto ordered = balancer.run(frame, links().in);
+  BOOST_TEST(ordered.verdict == XDP_REDIRECT);
+  BOOST_TEST(ordered.out != wanted);
+  const auto before = balancer.totals();
+  const auto run = balancer.run_egress(ordered.out);
+  BOOST_TEST(run.verdict == XDP_PASS);
+  BOOST_TEST(run.out == wanted, boost::test_tools::per_element());
+  BOOST_TEST(balancer.totals() - before == Totals{});
 }
 
 BOOST_AUTO_TEST_SUITE_END()
