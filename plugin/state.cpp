@@ -127,8 +127,10 @@ void State::set_service(const ServiceId& id, const ServiceChange& change) {
   settle();
   auto& service = record(id);
   require_options(id, change);
-  if (change.fragments || change.ping) require_room(id, change, 0);
-  if (change.fragments || change.ping) store(pins_.meta().index_stale, 1U);
+  if (change.fragments || change.ping) {
+    require_room(id, change, 0);
+    store(pins_.meta().index_stale, 1U);
+  }
   mark_stale(service);
   set_options(service, change);
   auto conf = load(service.conf);
