@@ -18,11 +18,12 @@
 #include <linux/types.h>
 
 #include "family.h"
+#include "flow_entry.h"
 #include "reason.h"
 #include "service_index.h"
 
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
-#define XDP_LB_ABI 2
+#define XDP_LB_ABI 3
 
 #define LB_SERVICES 4096u	  /* records; a service's number is its index */
 #define LB_BACKENDS 65536u	  /* records; a handle is the index; 0: no backend */
@@ -30,10 +31,12 @@
 #define LB_ARENA_SIZE (16u << 20) /* bytes, by default; always a power of two */
 
 enum lb_forward {
-	LB_FORWARD_L2 = 1,   /* direct server return: rewrite MACs, keep the packet */
-	LB_FORWARD_IPIP = 2, /* IP in IP: RFC 2003, RFC 4213, RFC 2473 */
-	LB_FORWARD_GUE = 3,  /* UDP and GUE, variant 0 (draft-ietf-intarea-gue) */
-	LB_FORWARD_GRE = 4,  /* RFC 2784, RFC 7676 */
+	LB_FORWARD_L2 = 1,	/* direct server return: rewrite MACs, keep the packet */
+	LB_FORWARD_IPIP = 2,	/* IP in IP: RFC 2003, RFC 4213, RFC 2473 */
+	LB_FORWARD_GUE = 3,	/* UDP and GUE, variant 0 (draft-ietf-intarea-gue) */
+	LB_FORWARD_GRE = 4,	/* RFC 2784, RFC 7676 */
+	LB_FORWARD_NAT = 5,	/* rewrite the destination, and the source of what comes back */
+	LB_FORWARD_FULLNAT = 6, /* rewrite the source as well; a flow's ports are in lb_flows */
 };
 
 /* What becomes of a service's fragments. */
@@ -75,7 +78,9 @@ LB_ASSERT_SIZE(struct lb_meta, 128);
  */
 struct lb_arena_head {
 	struct lb_index_ref index;
-	__u64 reserved[7];
+	__u32 hops; /* new with every change of a backend: older next hops are void; never 0 */
+	__u32 unused;
+	__u64 reserved[6];
 };
 LB_ASSERT_SIZE(struct lb_arena_head, LB_LINE);
 
@@ -127,9 +132,12 @@ struct lb_service {
 	__u8 fragments;		   /* enum lb_fragments */
 	__u8 source_prefix;	   /* bits of the source that are hashed; 0: and ports */
 	__u8 ping;		   /* 1: echo requests to the VIP are answered */
-	__u8 reserved[7];
+	__u8 unused[7];
+	__u8 pool[16];	  /* mode fullnat: the first source address, as addr */
+	__u32 pool_count; /* and how many there are, one after the other */
+	__u8 reserved[108];
 };
-LB_ASSERT_SIZE(struct lb_service, 128);
+LB_ASSERT_SIZE(struct lb_service, 256);
 
 /* A next hop: the interface, and the first 12 bytes of an Ethernet header. */
 struct lb_hop {
@@ -159,13 +167,13 @@ LB_ASSERT_SIZE(struct lb_backend_conf, 8);
 
 /* What packets read of a backend: one word. */
 struct lb_backend_head {
-	__u32 generation;    /* new with every change: older next-hop entries are void */
 	__u8 forward;	     /* enum lb_forward */
 	__u8 static_hop : 2; /* 0: ask the kernel; 1, 2: lb_backend.hop[static_hop - 1] */
 	__u8 source : 2;     /* 0: none; 1, 2: lb_backend.source[source - 1] */
 	__u8 local : 1;	     /* an address of this host, whose stack gets the packets */
 	__u8 unused : 3;
-	__u16 wire_port; /* mode gue: the outer destination port */
+	__u16 wire_port; /* mode gue: the outer destination port; nat, fullnat: the backend's */
+	__u32 reserved;
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_backend_head, 8);
 
@@ -181,10 +189,12 @@ struct lb_backend {
 };
 LB_ASSERT_SIZE(struct lb_backend, 128);
 
-/* lb_next_hops: PERCPU_ARRAY[LB_BACKENDS]. Only the data path writes it. */
+/* lb_next_hops: PERCPU_ARRAY[LB_BACKENDS]. Only the data path writes it, but for
+ * zeros when a backend is gone. */
 struct lb_next_hop {
-	__u32 stamp;	  /* jiffies of the answer, their low half */
-	__u32 generation; /* lb_backend_head.generation it was made for; 0: none */
+	struct lb_counter forwarded; /* to the backend */
+	__u32 stamp;		     /* jiffies of the answer, their low half */
+	__u32 hops;		     /* lb_arena_head.hops it was made for; 0: none */
 	struct lb_hop hop;
 	__u16 mtu;	  /* of the route; 0: not known */
 	__u16 vlan;	  /* how frames leave: LB_VLAN_... */
@@ -196,7 +206,7 @@ struct lb_next_hop {
 	__u8 src[16];
 	__u8 dst[16];
 };
-LB_ASSERT_SIZE(struct lb_next_hop, 64);
+LB_ASSERT_SIZE(struct lb_next_hop, 80);
 
 /* lb_next_hop.reason: the backend is this host, whose stack gets its packets. */
 #define LB_HOP_LOCAL 0xffu
@@ -225,7 +235,6 @@ LB_ASSERT_SIZE(struct lb_vlan, 8);
 #define LB_ORDER_LOCAL 0x02u /* a locally administered address */
 #define LB_ORDER_ENCAP 0xb7u /* and what to do, with what tells this version */
 #define LB_ORDER_TOO_BIG 0xb8u
-#define LB_ORDER_L2 0xb9u
 struct lb_order {
 	__u8 local;
 	__u8 magic;
@@ -234,9 +243,21 @@ struct lb_order {
 };
 LB_ASSERT_SIZE(struct lb_order, 6);
 
+/* Or, for a frame that is ready to be sent: its link addresses two bytes further
+ * on, over its type, which the order's second byte stands for. */
+enum lb_order_send {
+	LB_ORDER_SEND_IPV4 = 0xc0,
+	LB_ORDER_SEND_IPV6 = 0xc1,
+	LB_ORDER_SEND_8021Q = 0xc2,
+	LB_ORDER_SEND_8021AD = 0xc3,
+};
+
+/* lb_return_hops: PERCPU_ARRAY[LB_RETURN_HOPS] of struct lb_next_hop, those of
+ * clients that get replies by way of the balancer: an address has one place. */
+#define LB_RETURN_HOPS 4096u
+
 /* lb_reason_cnt: PERCPU_ARRAY[LB_FAMILIES]; lb_service_cnt:
- * PERCPU_ARRAY[LB_SERVICES]. lb_backend_cnt: PERCPU_ARRAY[LB_BACKENDS] of
- * struct lb_counter. */
+ * PERCPU_ARRAY[LB_SERVICES]. */
 struct lb_reason_counters {
 	struct lb_counter reason[LB_REASONS];
 };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A packet and its backend -> a way out, by the backend's forwarding mode.
+ * A packet and its backend -> a way out, by the backend's forwarding mode; and a
+ * backend's reply -> its client, where the mode has it come back.
  *
  * Newer kernels refuse programs that resize packets in the dispatchers of older
  * libxdp releases, also where the call is dead code. So what grows packets is in
  * a program of its own, xdp_lb_inline; where a chain doesn't take that, xdp_lb
- * redirects with an order in the frame's destination, and xdp_lb_egress carries
+ * redirects with an order in the frame's link header, and xdp_lb_egress carries
  * it out on the way to the device.
  */
 #ifndef XDP_LB_FORWARD_H
@@ -13,58 +14,36 @@
 
 #include "forward_encap.h"
 #include "forward_l2.h"
+#include "fullnat.h"
 #include "limit.h"
+#include "nat.h"
+#include "order.h"
 #include "too_big.h"
+#include "way.h"
 
+/* How this program has packets grow. Always a constant: what the other way needs is
+ * no part of the program then. */
 enum growth { BY_EGRESS, INLINE };
 
-/* False where the device has no egress program: the frame stays as it is. */
-static __always_inline bool order_egress(struct xdp_md *ctx, const struct packet *pkt,
-					 const struct lb_next_hop *next, __u32 handle, __u8 magic)
-{
-	struct lb_order order = { LB_ORDER_LOCAL, magic, handle, pkt->entropy };
-	void *data = (void *)(long)ctx->data;
-
-	if (data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end ||
-	    bpf_redirect_map(&lb_egress, next->hop.ifindex, XDP_DROP) != XDP_REDIRECT)
-		return false;
-	__builtin_memcpy(data, &order, sizeof(order));
-	__builtin_memcpy(data + sizeof(order), next->hop.src, sizeof(next->hop.src));
-	return true;
-}
-
-/* All that is redirected to a device must pass its egress program: the kernel
- * takes the program for a bulk of frames from the first of them. */
-static __always_inline int forward_l2(struct xdp_md *ctx, const struct packet *pkt,
-				      const struct lb_next_hop *next, __u32 service, __u32 handle,
+/* The frame as it is goes to the next hop; the verdict. */
+static __always_inline int send_frame(struct xdp_md *ctx, const struct lb_hop *hop,
 				      enum growth growth)
 {
 	void *data = (void *)(long)ctx->data;
 
-	if (growth == BY_EGRESS && unlikely(next->hop.ifindex != ctx->ingress_ifindex) &&
-	    order_egress(ctx, pkt, next, handle, LB_ORDER_L2))
-		return leave_forwarded(pkt, handle, XDP_REDIRECT);
+	if (likely(hop->ifindex == ctx->ingress_ifindex)) {
+		if (data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end)
+			return XDP_DROP;
+		write_macs(data, hop);
+		return XDP_TX;
+	}
+	if (growth == BY_EGRESS && order_send(ctx, hop))
+		return XDP_REDIRECT;
+	data = (void *)(long)ctx->data;
 	if (data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end)
-		return leave_service(pkt, service, LB_INTERNAL, XDP_DROP);
-	write_macs(data, &next->hop);
-	return send(ctx, pkt, next, handle);
-}
-
-/* Keeps the link addresses for the answer, and sends the frame back where it came from. */
-static __always_inline bool order_too_big(struct xdp_md *ctx, const struct packet *pkt, __u32 mtu)
-{
-	struct lb_order order = { LB_ORDER_LOCAL, LB_ORDER_TOO_BIG, 0, mtu };
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
-	__u16 *macs = order_macs(data, end, pkt);
-
-	if (!macs || data + sizeof(struct ethhdr) > end ||
-	    bpf_redirect_map(&lb_egress, ctx->ingress_ifindex, XDP_DROP) != XDP_REDIRECT)
-		return false;
-	__builtin_memcpy(macs, data, 2 * ETH_ALEN);
-	__builtin_memcpy(data, &order, sizeof(order));
-	__builtin_memcpy(data + ETH_ALEN, macs, ETH_ALEN);
-	return true;
+		return XDP_DROP;
+	write_macs(data, hop);
+	return bpf_redirect(hop->ifindex, 0);
 }
 
 static __always_inline int too_big(struct xdp_md *ctx, const struct packet *pkt, __u32 service,
@@ -87,38 +66,169 @@ static __always_inline int too_big(struct xdp_md *ctx, const struct packet *pkt,
 	return leave_service(pkt, service, LB_TOO_BIG, XDP_DROP);
 }
 
-static __always_inline int forward(struct xdp_md *ctx, const struct packet *pkt, __u32 service,
-				   __u32 handle, enum growth growth)
+/* A frame that is longer than its own interface allows was put together from
+ * several on its arrival, and will be taken apart again where it leaves. */
+static __always_inline bool is_aggregate(struct xdp_md *ctx, __u32 len)
 {
-	struct lb_next_hop *next = next_hop(ctx, handle);
+	return bpf_check_mtu(ctx, 0, &len, 0, 0) > 0;
+}
+
+/* Is the packet fit for the next hop? It has a hop less to live then. */
+static __always_inline int ready(struct xdp_md *ctx, const struct way *way,
+				 const struct lb_next_hop *next, enum growth growth)
+{
+	const struct packet *pkt = way->pkt;
+	__u32 len = pkt->bytes - pkt->l3, outer = outer_size(next);
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 	void *l3 = data + (pkt->l3 & 31); /* the verifier forgot that it is at most 22 */
 
-	if (unlikely(!next || data + sizeof(struct ethhdr) > end ||
-		     l3 + sizeof(struct iphdr) > end))
-		return leave_service(pkt, service, LB_INTERNAL, XDP_PASS);
-	if (unlikely(next->reason == LB_HOP_LOCAL))
-		return leave_forwarded(pkt, handle, XDP_PASS);
-	if (unlikely(next->reason))
-		return leave_service(pkt, service, next->reason, XDP_DROP);
-	if (next->forward != LB_FORWARD_L2 && next->mtu &&
-	    unlikely(pkt->bytes - pkt->l3 + outer_size(next) > next->mtu))
-		return too_big(ctx, pkt, service, next->mtu - outer_size(next), growth);
+	if (unlikely(next->mtu && len + outer > next->mtu) && (outer || !is_aggregate(ctx, len)))
+		return too_big(ctx, pkt, way->service, next->mtu - outer, growth);
+	if (unlikely(data + sizeof(struct ethhdr) > end || l3 + sizeof(struct iphdr) > end))
+		return leave_service(pkt, way->service, LB_INTERNAL, XDP_PASS);
 	if (unlikely(!hop_down(l3, pkt->family)))
-		return leave_service(pkt, service, LB_TTL_EXPIRED, XDP_DROP);
+		return leave_service(pkt, way->service, LB_TTL_EXPIRED, XDP_DROP);
 	if (unlikely(!fit_vlan(data, end, pkt, next->vlan)))
-		return leave_service(pkt, service, LB_VLAN_MISMATCH, XDP_DROP);
-	if (next->forward == LB_FORWARD_L2)
-		return forward_l2(ctx, pkt, next, service, handle, growth);
+		return leave_service(pkt, way->service, LB_VLAN_MISMATCH, XDP_DROP);
+	return GOES_ON;
+}
+
+static __always_inline int forward_encap(struct xdp_md *ctx, const struct way *way,
+					 struct lb_next_hop *next, enum growth growth)
+{
+	const struct packet *pkt = way->pkt;
+
 	if (growth == BY_EGRESS) {
-		if (order_egress(ctx, pkt, next, handle, LB_ORDER_ENCAP))
-			return leave_forwarded(pkt, handle, XDP_REDIRECT);
-		return leave_service(pkt, service, LB_NO_EGRESS, XDP_DROP);
+		if (order_encap(ctx, pkt, next, way->backend))
+			return leave_forwarded(pkt, next, XDP_REDIRECT);
+		return leave_service(pkt, way->service, LB_NO_EGRESS, XDP_DROP);
 	}
 	if (unlikely(!encapsulate(ctx, next, pkt)))
-		return leave_service(pkt, service, LB_INTERNAL, XDP_DROP);
-	return send(ctx, pkt, next, handle);
+		return leave_service(pkt, way->service, LB_INTERNAL, XDP_DROP);
+	if (likely(next->hop.ifindex == ctx->ingress_ifindex))
+		return leave_forwarded(pkt, next, XDP_TX);
+	return leave_forwarded(pkt, next, bpf_redirect(next->hop.ifindex, 0));
+}
+
+static __always_inline int forward_rewritten(struct xdp_md *ctx, const struct way *way,
+					     struct lb_next_hop *next, const struct lb_flow_key *to,
+					     enum growth growth)
+{
+	if (unlikely(!nat_rewrite(ctx, way->pkt, way->flow, to)))
+		return leave_service(way->pkt, way->service, LB_INTERNAL, XDP_DROP);
+	return leave_forwarded(way->pkt, next, send_frame(ctx, &next->hop, growth));
+}
+
+static __always_inline int forward_nat(struct xdp_md *ctx, const struct way *way,
+				       struct lb_next_hop *next, enum growth growth)
+{
+	struct lb_flow_key to;
+
+	to.src[0] = way->flow->src[0];
+	to.src[1] = way->flow->src[1];
+	__builtin_memcpy(to.dst, next->dst, sizeof(to.dst));
+	to.ports = (way->flow->ports & 0xffff) | (__u32)next->wire_port << 16;
+	return forward_rewritten(ctx, way, next, &to, growth);
+}
+
+static __always_inline int forward(struct xdp_md *ctx, const struct way *way, enum growth growth)
+{
+	struct lb_next_hop *next = next_hop(ctx, way->lookup, way->backend);
+	struct lb_flow *entry = NULL;
+	int verdict;
+
+	if (unlikely(next && next->forward == LB_FORWARD_FULLNAT && !next->reason)) {
+		if (!way->aside)
+			return GOES_ON;
+		entry = flow_of_client(ctx, way);
+		if (!entry)
+			return leave_service(way->pkt, way->service,
+					     is_icmp(way->pkt) ? LB_NO_FLOW : LB_NO_PORT, XDP_DROP);
+		next = next_hop(ctx, way->lookup, entry->backend);
+	}
+	if (unlikely(!next))
+		return leave_service(way->pkt, way->service, LB_INTERNAL, XDP_PASS);
+	if (unlikely(next->reason == LB_HOP_LOCAL))
+		return leave_forwarded(way->pkt, next, XDP_PASS);
+	if (unlikely(next->reason))
+		return leave_service(way->pkt, way->service, next->reason, XDP_DROP);
+	verdict = ready(ctx, way, next, growth);
+	if (unlikely(verdict != GOES_ON))
+		return verdict;
+	if (next->forward == LB_FORWARD_L2)
+		return leave_forwarded(way->pkt, next, send_frame(ctx, &next->hop, growth));
+	if (entry)
+		return forward_rewritten(ctx, way, next, &entry->becomes, growth);
+	if (next->forward == LB_FORWARD_NAT)
+		return forward_nat(ctx, way, next, growth);
+	return forward_encap(ctx, way, next, growth);
+}
+
+/* A backend's packet, with the addresses and ports that the client knows, to the
+ * client. What is for this host itself isn't ours. */
+static __always_inline int send_reply(struct xdp_md *ctx, const struct way *way,
+				      const struct lb_flow_key *to, enum growth growth)
+{
+	struct lb_next_hop *next = return_hop(ctx, way->lookup, to, way->pkt->family);
+	int verdict;
+
+	if (unlikely(!next))
+		return leave_service(way->pkt, way->service, LB_INTERNAL, XDP_PASS);
+	if (unlikely(next->reason == LB_HOP_LOCAL))
+		return leave(way->pkt, LB_NOT_SERVICE, XDP_PASS);
+	if (unlikely(next->reason))
+		return leave_service(way->pkt, way->service, next->reason, XDP_DROP);
+	verdict = ready(ctx, way, next, growth);
+	if (unlikely(verdict != GOES_ON))
+		return verdict;
+	if (unlikely(!nat_rewrite(ctx, way->pkt, way->flow, to)))
+		return leave_service(way->pkt, way->service, LB_INTERNAL, XDP_DROP);
+	return leave_service(way->pkt, way->service, LB_RETURNED,
+			     send_frame(ctx, &next->hop, growth));
+}
+
+static __noinline int send_reply_by_egress(struct xdp_md *ctx, const struct way *way,
+					   const struct lb_flow_key *to)
+{
+	return send_reply(ctx, way, to, BY_EGRESS);
+}
+
+static __noinline int send_reply_inline(struct xdp_md *ctx, const struct way *way,
+					const struct lb_flow_key *to)
+{
+	return send_reply(ctx, way, to, INLINE);
+}
+
+static __always_inline int forward_reply(struct xdp_md *ctx, const struct way *way,
+					 const struct lb_flow_key *to, enum growth growth)
+{
+	return growth == INLINE ? send_reply_inline(ctx, way, to)
+				: send_reply_by_egress(ctx, way, to);
+}
+
+/* A reply of mode nat: the service that it is of tells what it becomes. */
+static __always_inline int reply_nat(struct xdp_md *ctx, const struct way *way, enum growth growth)
+{
+	struct lb_flow_key to;
+
+	__builtin_memcpy(to.src, way->record->addr, sizeof(to.src));
+	to.dst[0] = way->flow->dst[0];
+	to.dst[1] = way->flow->dst[1];
+	to.ports = (way->flow->ports & 0xffff0000) | way->record->conf.wire_port;
+	return forward_reply(ctx, way, &to, growth);
+}
+
+/* A reply of mode fullnat, if it is one: its flow's entry tells. */
+static __always_inline int reply_fullnat(struct xdp_md *ctx, struct way *way, enum growth growth)
+{
+	struct lb_flow *entry = flow_of_backend(ctx, way);
+
+	if (!entry)
+		return leave(way->pkt, is_icmp(way->pkt) ? LB_NOT_TRANSPORT : LB_NOT_SERVICE,
+			     XDP_PASS);
+	way->service = entry->service;
+	return forward_reply(ctx, way, &entry->becomes, growth);
 }
 
 #endif

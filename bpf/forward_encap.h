@@ -45,11 +45,12 @@ static __always_inline __u32 tunnel_size(__u8 forward)
 	}
 }
 
+/* Zero in the modes without an outer header. */
 static __always_inline __u32 outer_size(const struct lb_next_hop *next)
 {
 	__u32 ip = next->family == LB_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 
-	return ip + tunnel_size(next->forward);
+	return is_tunnel(next->forward) ? ip + tunnel_size(next->forward) : 0;
 }
 
 /* What the outer header must know of the packet in it. */

@@ -62,13 +62,4 @@ static __always_inline void write_macs(void *data, const struct lb_hop *hop)
 	*(__u32 *)(data + 8) = *(const __u32 *)(hop->src + 2);
 }
 
-/* The frame goes out by next's interface, as it is. */
-static __always_inline int send(struct xdp_md *ctx, const struct packet *pkt,
-				const struct lb_next_hop *next, __u32 handle)
-{
-	if (likely(next->hop.ifindex == ctx->ingress_ifindex))
-		return leave_forwarded(pkt, handle, XDP_TX);
-	return leave_forwarded(pkt, handle, bpf_redirect(next->hop.ifindex, 0));
-}
-
 #endif

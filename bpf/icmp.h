@@ -56,6 +56,7 @@ static __always_inline enum quoted quoted_ports(void *data, void *end, const str
 	    (void *)(ports + 1) > end)
 		return QUOTED_NOTHING;
 	flow->ports = *ports >> 16 | *ports << 16;
+	flow->l4 = at;
 	return QUOTED;
 }
 
@@ -106,7 +107,8 @@ static __always_inline enum quoted quoted_ipv6(void *data, void *end, const stru
 	return quoted_ports(data, end, pkt, at, flow);
 }
 
-/* The flow, as of a packet from the client, that the error pkt is about. */
+/* The flow, as of a packet that goes the error's way, that the error pkt is about;
+ * its l4 is where the quoted ports are. */
 static __always_inline enum quoted icmp_quoted(void *data, void *end, const struct packet *pkt,
 					       struct packet *flow)
 {

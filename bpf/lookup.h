@@ -35,11 +35,12 @@ static __always_inline bool lookup_start(struct lookup *lookup)
 	return true;
 }
 
+/* addr: two words, as in struct packet. */
 static __always_inline struct lb_index_entry *index_find(const struct lookup *lookup,
-							 const struct packet *pkt, __u32 tag)
+							 const __u64 *addr, __u32 tag)
 {
 	struct lb_index_ref index = lookup->index;
-	__u64 h = lb_index_hash(pkt->dst[0], pkt->dst[1], tag, index.seed);
+	__u64 h = lb_index_hash(addr[0], addr[1], tag, index.seed);
 	__u32 buckets = 1u << (index.bucket_bits & 31);
 	__u32 start = index.line * LB_LINE;
 	__u32 bucket = (__u32)h & (buckets - 1);
@@ -49,16 +50,22 @@ static __always_inline struct lb_index_entry *index_find(const struct lookup *lo
 	struct lb_index_entry *entry;
 
 	entry = arena_at(lookup->arena, entries + number * sizeof(*entry), sizeof(*entry));
-	if (entry->tag != tag || entry->addr[1] != pkt->dst[1] || entry->addr[0] != pkt->dst[0])
+	if (!index.line || entry->tag != tag || entry->addr[1] != addr[1] ||
+	    entry->addr[0] != addr[0])
 		return NULL;
 	return entry;
 }
 
-static __always_inline struct lb_service *
-service_at(const struct lookup *lookup, const struct packet *pkt, __u32 tag, __u32 *number)
+/* For what few packets need: a function of its own keeps registers free for the others. */
+static __noinline struct lb_index_entry *index_find_more(const struct lookup *lookup,
+							 const __u64 *addr, __u32 tag)
 {
-	struct lb_index_entry *entry = lookup->index.line ? index_find(lookup, pkt, tag) : NULL;
+	return index_find(lookup, addr, tag);
+}
 
+/* The service in an entry of the index, by its number. */
+static __always_inline struct lb_service *service_of(struct lb_index_entry *entry, __u32 *number)
+{
 	if (!entry)
 		return NULL;
 	*number = entry->service;
@@ -69,15 +76,18 @@ service_at(const struct lookup *lookup, const struct packet *pkt, __u32 tag, __u
 static __always_inline struct lb_service *fragment_service(const struct lookup *lookup,
 							   const struct packet *pkt, __u32 *number)
 {
-	return service_at(lookup, pkt, lb_index_tag(0, pkt->proto, pkt->family | LB_INDEX_FRAGMENT),
-			  number);
+	__u32 tag = lb_index_tag(0, pkt->proto, pkt->family | LB_INDEX_FRAGMENT);
+
+	return service_of(index_find(lookup, pkt->dst, tag), number);
 }
 
 /* The service whose VIP answers echo requests. */
 static __always_inline struct lb_service *echo_service(const struct lookup *lookup,
 						       const struct packet *pkt, __u32 *number)
 {
-	return service_at(lookup, pkt, lb_index_tag(0, pkt->proto, pkt->family), number);
+	__u32 tag = lb_index_tag(0, pkt->proto, pkt->family);
+
+	return service_of(index_find(lookup, pkt->dst, tag), number);
 }
 
 /* The service that the packet is for, by its number. */
@@ -87,25 +97,35 @@ static __always_inline struct lb_service *service_find(const struct lookup *look
 	__u32 any = lb_index_tag(0, pkt->proto, pkt->family);
 	struct lb_index_entry *entry;
 
-	if (!lookup->index.line)
+	entry = index_find(lookup, pkt->dst, any | packet_wire_dport(pkt));
+	if (!entry && unlikely(lookup->index.flags & LB_INDEX_HAS_ANY_PORT))
+		entry = index_find_more(lookup, pkt->dst, any);
+	return service_of(entry, number);
+}
+
+/* The service of mode nat whose backend sent the packet. later: a fragment without ports. */
+static __always_inline struct lb_service *
+reply_service(const struct lookup *lookup, const struct packet *pkt, bool later, __u32 *number)
+{
+	__u8 family = pkt->family | LB_INDEX_BACKEND | (later ? LB_INDEX_FRAGMENT : 0);
+	__u32 tag = lb_index_tag(later ? 0 : (__u16)pkt->ports, pkt->proto, family);
+
+	if (likely(!(lookup->index.flags & LB_INDEX_HAS_NAT)))
 		return NULL;
-	entry = index_find(lookup, pkt, any | packet_wire_dport(pkt));
-	if (!entry) {
-		if (likely(!lookup->index.any_port))
-			return NULL;
-		entry = index_find(lookup, pkt, any);
-		if (!entry)
-			return NULL;
-	}
-	*number = entry->service;
-	return bpf_map_lookup_elem(&lb_services, &entry->service);
+	return service_of(index_find_more(lookup, pkt->src, tag), number);
+}
+
+/* Is the packet's destination a source address of mode fullnat? */
+static __always_inline bool is_pool(const struct lookup *lookup, const struct packet *pkt)
+{
+	return unlikely(lookup->index.flags & LB_INDEX_HAS_POOL) &&
+	       index_find_more(lookup, pkt->dst, lb_index_tag(0, 0, pkt->family | LB_INDEX_POOL));
 }
 
 /* Is the packet's destination the address of any service? */
 static __always_inline bool is_vip(const struct lookup *lookup, const struct packet *pkt)
 {
-	return lookup->index.line &&
-	       index_find(lookup, pkt, lb_index_tag(0, 0, pkt->family)) != NULL;
+	return index_find(lookup, pkt->dst, lb_index_tag(0, 0, pkt->family)) != NULL;
 }
 
 static __noinline __u64 service_source_hash(const struct lb_service *service,

@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "parse.h"
 
 /* Written by user space; read by user space. */
 struct {
@@ -41,7 +42,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_services SEC(".maps");
 
-/* Written by user space; its head is read for each packet of a service. */
+/* Written by user space; read when a next hop is asked for. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -71,7 +72,7 @@ struct {
 	__type(value, struct bpf_devmap_val);
 } lb_egress SEC(".maps");
 
-/* Written and read by the data path. */
+/* Written and read by the data path; what was forwarded is read by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, LB_BACKENDS);
@@ -79,6 +80,24 @@ struct {
 	__type(value, struct lb_next_hop);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_next_hops SEC(".maps");
+
+/* Written and read by the data path. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_RETURN_HOPS);
+	__type(key, __u32);
+	__type(value, struct lb_next_hop);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_return_hops SEC(".maps");
+
+/* Written and read by the data path. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, LB_FLOWS);
+	__type(key, struct lb_flow_key);
+	__type(value, struct lb_flow);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_flows SEC(".maps");
 
 /* Written and read by the data path. */
 struct {
@@ -107,13 +126,33 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_service_cnt SEC(".maps");
 
-/* Written by the data path; read by user space. */
+enum aside_kind { FOR_SERVICE, REPLY_OF_NAT, REPLY_TO_POOL };
+
+/* No state: what a packet needs that the stack has no room for. */
+struct lb_scratch {
+	struct packet pkt;
+	struct packet flow;
+	struct lb_flow_key key;
+	struct lb_flow_key peer;
+	struct lb_flow_key scrap;
+	struct lb_flow entry;
+	__u32 service;
+	__u8 kind;   /* enum aside_kind */
+	__u8 quoted; /* 1: its flow is that of a quoted packet; else its own */
+	struct bpf_fib_lookup fib;
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LB_BACKENDS);
+	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct lb_counter);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} lb_backend_cnt SEC(".maps");
+	__type(value, struct lb_scratch);
+} lb_scratch SEC(".maps");
+
+static __always_inline struct lb_scratch *scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&lb_scratch, &zero);
+}
 
 #endif

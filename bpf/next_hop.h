@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The next hop of a backend: a per-CPU copy of what the kernel's routes and
- * neighbours say, asked anew when it is older than LB_NEXT_HOP_JIFFIES or the
- * backend has changed. So the kernel stays the truth, without a daemon, and
- * without bpf_fib_lookup() for each packet.
+ * Next hops of backends, and of clients whose replies pass here: a per-CPU copy
+ * of what the kernel's routes and neighbours say, asked anew when it is older
+ * than LB_NEXT_HOP_JIFFIES or a backend has changed. So the kernel stays the
+ * truth, without a daemon, and without bpf_fib_lookup() for each packet.
  */
 #ifndef XDP_LB_NEXT_HOP_H
 #define XDP_LB_NEXT_HOP_H
 
+#include "lookup.h"
 #include "maps.h"
 #include "parse.h"
 
@@ -32,49 +33,77 @@ static __always_inline enum lb_reason fib_reason(long result)
 	}
 }
 
-/* Asks the kernel; a gateway in between is no good to a frame that must keep
- * the VIP as its destination, as mode l2 has it: it would send it back here. */
-static __always_inline enum lb_reason fib_ask(struct xdp_md *ctx, const struct lb_backend *backend,
-					      struct lb_next_hop *next)
+/* Asks the kernel for the way to next->dst. Returns bpf_fib_lookup()'s result, and
+ * sets direct if no gateway is in between. */
+static __always_inline long fib_ask(struct xdp_md *ctx, struct lb_next_hop *next, bool *direct)
 {
-	const __u32 *addr = (const void *)backend->addr;
-	struct bpf_fib_lookup fib = { .ifindex = ctx->ingress_ifindex };
-	bool v4 = backend->conf.family == LB_IPV4;
+	const __u32 *addr = (const void *)next->dst;
+	bool v4 = next->family == LB_IPV4;
+	struct lb_scratch *s = scratch();
+	struct bpf_fib_lookup *fib;
 	struct lb_vlan *vlan;
-	bool direct;
 	long result;
 
+	if (!s)
+		return BPF_FIB_LKUP_RET_NOT_FWDED;
+	fib = &s->fib;
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->ifindex = ctx->ingress_ifindex;
 	if (v4) {
-		fib.family = LB_AF_INET;
-		fib.ipv4_dst = addr[3];
+		fib->family = LB_AF_INET;
+		fib->ipv4_dst = addr[3];
 	} else {
-		fib.family = LB_AF_INET6;
-		__builtin_memcpy(fib.ipv6_dst, addr, sizeof(fib.ipv6_dst));
+		fib->family = LB_AF_INET6;
+		__builtin_memcpy(fib->ipv6_dst, addr, sizeof(fib->ipv6_dst));
 	}
-	result = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
-	direct = v4 ? fib.ipv4_dst == addr[3]
-		    : fib.ipv6_dst[0] == addr[0] && fib.ipv6_dst[1] == addr[1] &&
-				 fib.ipv6_dst[2] == addr[2] && fib.ipv6_dst[3] == addr[3];
-	if (result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH) {
-		if (!direct && next->forward == LB_FORWARD_L2)
-			return LB_OFF_LINK;
-	}
+	result = bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
+	*direct = v4 ? fib->ipv4_dst == addr[3]
+		     : fib->ipv6_dst[0] == addr[0] && fib->ipv6_dst[1] == addr[1] &&
+				  fib->ipv6_dst[2] == addr[2] && fib->ipv6_dst[3] == addr[3];
 	if (result != BPF_FIB_LKUP_RET_SUCCESS)
-		return fib_reason(result);
-	vlan = bpf_map_lookup_elem(&lb_vlans, &fib.ifindex);
-	next->hop.ifindex = vlan ? vlan->parent : fib.ifindex;
+		return result;
+	vlan = bpf_map_lookup_elem(&lb_vlans, &fib->ifindex);
+	next->hop.ifindex = vlan ? vlan->parent : fib->ifindex;
 	next->vlan = vlan ? vlan->id | LB_VLAN_TAGGED : LB_VLAN_NONE;
-	__builtin_memcpy(next->hop.dst, fib.dmac, sizeof(next->hop.dst));
-	__builtin_memcpy(next->hop.src, fib.smac, sizeof(next->hop.src));
-	next->mtu = fib.mtu_result;
-	return 0;
+	__builtin_memcpy(next->hop.dst, fib->dmac, sizeof(next->hop.dst));
+	__builtin_memcpy(next->hop.src, fib->smac, sizeof(next->hop.src));
+	next->mtu = fib->mtu_result;
+	return result;
 }
 
-static __noinline int next_hop_refresh(struct xdp_md *ctx, struct lb_backend *backend,
+/* A gateway in between is no good to a frame that must keep the VIP as its
+ * destination, as mode l2 has it: it would send it back here. */
+static __always_inline enum lb_reason backend_ask(struct xdp_md *ctx, struct lb_next_hop *next)
+{
+	bool direct = false;
+	long result = fib_ask(ctx, next, &direct);
+
+	if ((result == BPF_FIB_LKUP_RET_SUCCESS || result == BPF_FIB_LKUP_RET_NO_NEIGH) &&
+	    !direct && next->forward == LB_FORWARD_L2)
+		return LB_OFF_LINK;
+	return result == BPF_FIB_LKUP_RET_SUCCESS ? 0 : fib_reason(result);
+}
+
+static __always_inline bool is_tunnel(__u8 forward)
+{
+	return forward == LB_FORWARD_IPIP || forward == LB_FORWARD_GUE || forward == LB_FORWARD_GRE;
+}
+
+static __always_inline void hop_refreshed(struct lb_next_hop *next, __u32 hops)
+{
+	/* That forwarding is off says nothing of packets from another interface. */
+	next->hops = next->reason == LB_FORWARDING_OFF ? 0 : hops;
+	next->stamp = bpf_jiffies64();
+}
+
+static __noinline int next_hop_refresh(struct xdp_md *ctx, __u32 handle, __u32 hops,
 				       struct lb_next_hop *next)
 {
+	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
 	struct lb_backend_head head;
 
+	if (!backend)
+		return 0;
 	*(__u64 *)&head = *(volatile __u64 *)&backend->head;
 	next->mtu = 0;
 	next->forward = head.forward;
@@ -89,29 +118,78 @@ static __noinline int next_hop_refresh(struct xdp_md *ctx, struct lb_backend *ba
 		next->vlan = LB_VLAN_KEEP;
 		next->reason = 0;
 	} else {
-		next->reason = fib_ask(ctx, backend, next);
+		next->reason = backend_ask(ctx, next);
 	}
-	if (!next->reason && !head.source && head.forward != LB_FORWARD_L2)
+	if (!next->reason && !head.source && is_tunnel(head.forward))
 		next->reason = LB_NO_SOURCE;
-	/* That forwarding is off says nothing of packets from another interface. */
-	next->generation = next->reason == LB_FORWARDING_OFF ? 0 : head.generation;
-	next->stamp = bpf_jiffies64();
+	hop_refreshed(next, hops);
 	return 0;
 }
 
-/* The backend's next hop on this CPU, or NULL where a number leads outside. */
-static __always_inline struct lb_next_hop *next_hop(struct xdp_md *ctx, __u32 handle)
+static __noinline int return_hop_refresh(struct xdp_md *ctx, const __u64 *dst, __u8 family,
+					 __u32 hops, struct lb_next_hop *next)
 {
-	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
-	struct lb_next_hop *next = bpf_map_lookup_elem(&lb_next_hops, &handle);
-	__u32 age;
+	bool direct;
+	long result;
 
-	if (unlikely(!backend || !next))
+	next->mtu = 0;
+	next->forward = 0;
+	next->family = family;
+	__builtin_memcpy(next->dst, dst, sizeof(next->dst));
+	result = fib_ask(ctx, next, &direct);
+	if (result == BPF_FIB_LKUP_RET_SUCCESS)
+		next->reason = 0;
+	else if (result == BPF_FIB_LKUP_RET_NOT_FWDED)
+		next->reason = LB_HOP_LOCAL;
+	else
+		next->reason = fib_reason(result);
+	hop_refreshed(next, hops);
+	return 0;
+}
+
+/* After the slot, whose handle has a new meaning only with a new number. */
+static __always_inline __u32 hops_now(const struct lookup *lookup)
+{
+	return *(volatile __u32 *)&((struct lb_arena_head *)lookup->arena)->hops;
+}
+
+static __always_inline bool is_stale(const struct lb_next_hop *next, __u32 hops)
+{
+	__u32 age = (__u32)bpf_jiffies64() - next->stamp;
+
+	return next->hops != hops || age > LB_NEXT_HOP_JIFFIES ||
+	       (next->reason && age > LB_NO_HOP_JIFFIES);
+}
+
+/* The backend's next hop on this CPU, or NULL where a number leads outside. */
+static __always_inline struct lb_next_hop *next_hop(struct xdp_md *ctx, const struct lookup *lookup,
+						    __u32 handle)
+{
+	struct lb_next_hop *next = bpf_map_lookup_elem(&lb_next_hops, &handle);
+	__u32 hops = hops_now(lookup);
+
+	if (unlikely(!next))
 		return NULL;
-	age = (__u32)bpf_jiffies64() - next->stamp;
-	if (unlikely(next->generation != backend->head.generation || age > LB_NEXT_HOP_JIFFIES ||
-		     (next->reason && age > LB_NO_HOP_JIFFIES)))
-		next_hop_refresh(ctx, backend, next);
+	if (unlikely(is_stale(next, hops)))
+		next_hop_refresh(ctx, handle, hops, next);
+	return next;
+}
+
+/* The next hop to where a reply goes, likewise. */
+static __always_inline struct lb_next_hop *return_hop(struct xdp_md *ctx,
+						      const struct lookup *lookup,
+						      const struct lb_flow_key *to, __u8 family)
+{
+	__u64 h = (to->dst[0] ^ to->dst[1]) * 0x9e3779b97f4a7c15ull;
+	__u32 place = h >> 32 & (LB_RETURN_HOPS - 1), hops = hops_now(lookup);
+	struct lb_next_hop *next = bpf_map_lookup_elem(&lb_return_hops, &place);
+	const __u64 *dst;
+
+	if (unlikely(!next))
+		return NULL;
+	dst = (const void *)next->dst;
+	if (unlikely(dst[0] != to->dst[0] || dst[1] != to->dst[1] || is_stale(next, hops)))
+		return_hop_refresh(ctx, to->dst, family, hops, next);
 	return next;
 }
 

@@ -6,7 +6,7 @@
 /*
  * Why a packet left this way. Each way out counts exactly one of them, by
  * family in lb_reason_cnt and, where a service is known, in lb_service_cnt.
- * LB_FORWARDED alone is counted by backend, in lb_backend_cnt, and nowhere
+ * LB_FORWARDED alone is counted by backend, in lb_next_hops, and nowhere
  * else: the sums are user space's, with lb_service.retired and lb_meta.retired
  * for the backends and services that are gone.
  */
@@ -46,7 +46,12 @@ enum lb_reason {
 	LB_LIMITED = 24, /* not answered: too many answers lately */
 	/* XDP_TX, back to where it came from */
 	LB_TOLD_TOO_BIG = 25, /* too big for its way with an outer header; the client is told */
-	LB_REASON_COUNT = 26,
+	/* rewritten, and sent to the client */
+	LB_RETURNED = 26, /* a reply of a backend of mode nat or fullnat */
+	/* XDP_DROP: for a service of mode fullnat */
+	LB_NO_PORT = 27, /* no free source port was found for a new flow */
+	LB_NO_FLOW = 28, /* an ICMP error about a flow that isn't known */
+	LB_REASON_COUNT = 29,
 };
 
 #endif

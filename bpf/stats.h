@@ -36,12 +36,10 @@ static __noinline int leave_service(const struct packet *pkt, __u32 service, enu
 }
 
 /* Leaves for a backend: its counter is the only one touched. */
-static __always_inline int leave_forwarded(const struct packet *pkt, __u32 handle, int action)
+static __always_inline int leave_forwarded(const struct packet *pkt, struct lb_next_hop *next,
+					   int action)
 {
-	struct lb_counter *counter = bpf_map_lookup_elem(&lb_backend_cnt, &handle);
-
-	if (counter)
-		count(counter, pkt->bytes);
+	count(&next->forwarded, pkt->bytes);
 	return action;
 }
 

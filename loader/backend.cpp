@@ -28,7 +28,8 @@ BackendChange read_change(const Command& command) {
   if (const auto text = command.get("forward")) {
     const auto forward = parse_forward(*text);
     if (!forward && *text != "service")
-      throw Error("forwarding mode '" + *text + "' is neither l2, ipip, gue, gre nor service");
+      throw Error("forwarding mode '" + *text +
+                  "' is neither l2, ipip, gue, gre, nat, fullnat nor service");
     change.forward = forward;
   }
   if (const auto text = command.get("next-hop"))
@@ -56,9 +57,7 @@ int run_backend_add(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
-  const bool acceptable =
-      backend.address != id.vip && (backend.port == 0 || backend.port == id.port);
-  if (acceptable && !state.find_backend(state.service(id), backend)) {
+  if (backend.address != id.vip && !state.find_backend(state.service(id), backend)) {
     if (!change.hop) resolve_ahead(backend.address);
     look_ahead(backend.address, change);
   }

@@ -31,6 +31,8 @@ void read_options(const Command& command, ServiceChange& change) {
     if (*text != "on" && *text != "off") throw Error("ping '" + *text + "' is neither on nor off");
     change.ping = *text == "on";
   }
+  if (const auto text = command.get("pool"))
+    change.pool = *text == "none" ? Pool{} : Pool::parse(*text);
 }
 
 ServiceChange read_change(const Command& command) {
@@ -38,7 +40,7 @@ ServiceChange read_change(const Command& command) {
   if (const auto text = command.get("forward")) {
     change.forward = parse_forward(*text);
     if (!change.forward)
-      throw Error("forwarding mode '" + *text + "' is neither l2, ipip, gue nor gre");
+      throw Error("forwarding mode '" + *text + "' is neither l2, ipip, gue, gre, nat nor fullnat");
   }
   if (const auto text = command.get("balance")) {
     change.balance = parse_balance(*text);
@@ -56,14 +58,17 @@ ServiceChange read_change(const Command& command) {
 
 bool changes_something(const ServiceChange& change) {
   return change.forward || change.balance || change.gue_port || change.fragments ||
-         change.source_prefix || change.ping;
+         change.source_prefix || change.ping || change.pool;
 }
 
 Command& with_options(Command& command) {
   return command
       .option("forward", "MODE",
-              "how packets reach the backends: l2 (default), or in another packet: ipip, gue, gre")
+              "how packets reach the backends: l2 (default); in another packet: ipip, gue, gre; "
+              "rewritten: nat, fullnat")
       .option("gue-port", "PORT", "the backends' port for mode gue; 6080 by default")
+      .option("pool", "FIRST[-LAST]",
+              "source addresses for mode fullnat, at most 256; 'none' takes them away")
       .option("fragments", "WHAT",
               "of fragments: drop (default), pass, or hash3: all packets of a source, fragments "
               "too, go to one backend")

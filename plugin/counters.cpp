@@ -49,6 +49,9 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
     {"limited", Fate::dropped, "not answered: too many answers lately"},
     {"told-too-big", Fate::answered,
      "too big for its way with an outer header: the client is told"},
+    {"returned", Fate::forwarded, "a reply of a backend of mode nat or fullnat, to its client"},
+    {"no-port", Fate::dropped, "no free source port was found for a new flow of mode fullnat"},
+    {"no-flow", Fate::dropped, "an ICMP error about a flow of mode fullnat that isn't known"},
 }};
 
 unsigned cpus() {
@@ -97,7 +100,7 @@ ReasonCounters Counters::of_service(std::uint32_t number) const {
 
 lb_counter Counters::of_backend(std::uint32_t handle) const {
   lb_counter total{};
-  for (const auto& cpu : values<lb_counter>(pins_.backend_counters(), handle)) total += cpu;
+  for (const auto& cpu : values<lb_next_hop>(pins_.next_hops(), handle)) total += cpu.forwarded;
   return total;
 }
 
@@ -106,7 +109,7 @@ void Counters::reset_service(std::uint32_t number) const {
 }
 
 void Counters::reset_backend(std::uint32_t handle) const {
-  reset<lb_counter>(pins_.backend_counters(), handle);
+  reset<lb_next_hop>(pins_.next_hops(), handle);
 }
 
 std::string_view reason_name(lb_reason reason) { return reasons[reason].name; }

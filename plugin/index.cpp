@@ -30,9 +30,30 @@ lb_index_entry make_entry(const Address& address, std::uint16_t port, std::uint8
   return entry;
 }
 
+// Those by which packets of mode nat and fullnat that come back are known.
+void add_returns(std::vector<lb_index_entry>& entries, const IndexKey& key,
+                 std::set<Address>& pools) {
+  const auto proto = static_cast<std::uint8_t>(key.id.protocol);
+  std::set<Address> with_fragments;
+  for (const auto& backend : key.replies) {
+    const auto port = backend.port != 0 ? backend.port : key.id.port;
+    entries.push_back(make_entry(backend.address, port, proto, key.service));
+    entries.back().tag |= LB_INDEX_BACKEND << 24;
+    if (!key.fragments || !with_fragments.insert(backend.address).second) continue;
+    entries.push_back(make_entry(backend.address, 0, proto, key.service));
+    entries.back().tag |= (LB_INDEX_BACKEND | LB_INDEX_FRAGMENT) << 24;
+  }
+  for (unsigned i = 0; i < key.pool.count; i++) {
+    if (!pools.insert(key.pool.at(i)).second) continue;
+    entries.push_back(make_entry(key.pool.at(i), 0, 0, key.service));
+    entries.back().tag |= LB_INDEX_POOL << 24;
+  }
+}
+
 std::vector<lb_index_entry> make_entries(std::span<const IndexKey> keys) {
   std::vector<lb_index_entry> entries;
   std::set<Address> vips;
+  std::set<Address> pools;
   std::set<Address> pings;
   for (const auto& key : keys) {
     const bool v4 = key.id.vip.is_v4();
@@ -46,6 +67,7 @@ std::vector<lb_index_entry> make_entries(std::span<const IndexKey> keys) {
     entries.push_back(make_entry(key.id.vip, key.id.port, proto, key.service));
     if (vips.insert(key.id.vip).second)
       entries.push_back(make_entry(key.id.vip, 0, 0, LB_VIP_ENTRY));
+    add_returns(entries, key, pools);
   }
   return entries;
 }
@@ -147,8 +169,11 @@ Index build_index(std::span<const IndexKey> keys) {
     index.ref.bucket_bits = static_cast<std::uint8_t>(bucket_bits);
     index.ref.entry_bits = static_cast<std::uint8_t>(entry_bits);
     index.ref.seed = static_cast<std::uint8_t>(seed);
-    index.ref.any_port =
-        std::ranges::any_of(keys, [](const auto& key) { return key.id.port == 0; });
+    for (const auto& key : keys) {
+      if (key.id.port == 0) index.ref.flags |= LB_INDEX_HAS_ANY_PORT;
+      if (!key.replies.empty()) index.ref.flags |= LB_INDEX_HAS_NAT;
+      if (key.pool.count != 0) index.ref.flags |= LB_INDEX_HAS_POOL;
+    }
     index.bytes = to_bytes(entries, *placement, entry_bits);
     return index;
   }

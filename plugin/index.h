@@ -10,6 +10,7 @@
 
 #include "bpf/abi.h"
 #include "plugin/address.h"
+#include "plugin/pool.h"
 
 namespace xdplb {
 
@@ -18,6 +19,8 @@ struct IndexKey {
   std::uint32_t service;   // its number
   bool fragments = false;  // it takes the VIP's fragments of its protocol, those without ports too
   bool ping = false;       // it has the VIP's echo requests answered
+  Pool pool{};             // source addresses of mode fullnat
+  std::vector<BackendId> replies{};  // backends of mode nat; port 0: the service's
 };
 
 struct Index {
@@ -25,7 +28,7 @@ struct Index {
   std::vector<std::byte> bytes;
 };
 
-// Entries for each service and one for each VIP among them. No keys: no bytes. Throws
+// Entries for each service, as bpf/service_index.h has them. No keys: no bytes. Throws
 // std::runtime_error where no seed works, which duplicate keys alone can bring about.
 Index build_index(std::span<const IndexKey> keys);
 

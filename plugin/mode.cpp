@@ -11,13 +11,18 @@ std::string_view to_string(Forward forward) {
       return "gue";
     case Forward::gre:
       return "gre";
+    case Forward::nat:
+      return "nat";
+    case Forward::fullnat:
+      return "fullnat";
     default:
       return "l2";
   }
 }
 
 std::optional<Forward> parse_forward(std::string_view text) {
-  for (const auto forward : {Forward::l2, Forward::ipip, Forward::gue, Forward::gre})
+  for (const auto forward :
+       {Forward::l2, Forward::ipip, Forward::gue, Forward::gre, Forward::nat, Forward::fullnat})
     if (text == to_string(forward)) return forward;
   return std::nullopt;
 }

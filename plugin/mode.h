@@ -16,7 +16,14 @@ enum class Forward : std::uint8_t {
   ipip = LB_FORWARD_IPIP,
   gue = LB_FORWARD_GUE,
   gre = LB_FORWARD_GRE,
+  nat = LB_FORWARD_NAT,
+  fullnat = LB_FORWARD_FULLNAT,
 };
+
+// Does the packet travel in another one?
+constexpr bool is_tunnel(Forward forward) {
+  return forward == Forward::ipip || forward == Forward::gue || forward == Forward::gre;
+}
 
 std::string_view to_string(Forward forward);
 std::string_view to_string(Balance balance);

@@ -29,13 +29,16 @@ constexpr std::array shapes{
     MapShape{"lb_vlans", BPF_MAP_TYPE_HASH, sizeof(lb_vlan), LB_VLANS, false},
     MapShape{"lb_egress", BPF_MAP_TYPE_DEVMAP_HASH, sizeof(bpf_devmap_val), LB_EGRESS_DEVICES,
              false, true},
-    MapShape{"lb_next_hops", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_next_hop), LB_BACKENDS, false},
+    MapShape{"lb_next_hops", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_next_hop), LB_BACKENDS, true},
+    MapShape{"lb_return_hops", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_next_hop), LB_RETURN_HOPS,
+             false},
+    MapShape{"lb_flows", BPF_MAP_TYPE_LRU_HASH, sizeof(lb_flow), 0, false, false,
+             sizeof(lb_flow_key)},
     MapShape{"lb_limits", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_limit), 1, false},
     MapShape{"lb_reason_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_FAMILIES,
              true},
     MapShape{"lb_service_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_SERVICES,
              true},
-    MapShape{"lb_backend_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_counter), LB_BACKENDS, true},
 };
 
 bool exists(const std::string& path) {
@@ -68,8 +71,8 @@ void require_shape(const bpf_map_info& info, const MapShape& shape, const std::s
                 "that made them, or give another folder with --pin-path");
   };
   if (info.type != shape.type) refuse("the map's type", info.type, shape.type);
-  if (info.key_size != 4) refuse("the key's size", info.key_size, 4);
-  if (info.max_entries != shape.max_entries)
+  if (info.key_size != shape.key_size) refuse("the key's size", info.key_size, shape.key_size);
+  if (shape.max_entries != 0 && info.max_entries != shape.max_entries)
     refuse("the number of entries", info.max_entries, shape.max_entries);
   if (shape.value_size != 0 && info.value_size != shape.value_size)
     refuse("the value's size", info.value_size, shape.value_size);
@@ -219,7 +222,7 @@ void Pins::open(const MapShape& shape, Access access) {
                           Mapped{"lb_backends", backends_}, Mapped{"lb_arena", arena_}};
   const std::array kept{Kept{"lb_vlans", vlans_}, Kept{"lb_egress", egress_},
                         Kept{"lb_reason_cnt", reason_cnt_}, Kept{"lb_service_cnt", service_cnt_},
-                        Kept{"lb_backend_cnt", backend_cnt_}};
+                        Kept{"lb_next_hops", next_hops_}};
   bpf_map_info info{};
   Fd map = open_map(path_, shape, access, info);
   if (shape.name == "lb_arena") arena_id_ = info.id;

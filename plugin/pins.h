@@ -43,10 +43,11 @@ void require_bpffs(const std::string& pin_path);
 struct MapShape {
   std::string_view name;
   std::uint32_t type;
-  std::uint32_t value_size;  // 0: any power of two (lb_arena)
-  std::uint32_t max_entries;
-  bool for_group;          // counters, which a group may read
-  bool by_loader = false;  // plain xdp-loader doesn't pin it
+  std::uint32_t value_size;   // 0: any power of two (lb_arena)
+  std::uint32_t max_entries;  // 0: any number (lb_flows)
+  bool for_group;             // counters, which a group may read
+  bool by_loader = false;     // plain xdp-loader doesn't pin it
+  std::uint32_t key_size = 4;
 };
 std::span<const MapShape> map_shapes();
 
@@ -73,7 +74,7 @@ class Pins {
   [[nodiscard]] const Fd& egress() const { return egress_; }
   [[nodiscard]] const Fd& reason_counters() const { return reason_cnt_; }
   [[nodiscard]] const Fd& service_counters() const { return service_cnt_; }
-  [[nodiscard]] const Fd& backend_counters() const { return backend_cnt_; }
+  [[nodiscard]] const Fd& next_hops() const { return next_hops_; }  // with backends' counters
   // Identifies the set of maps: a program that uses the map with this id is ours.
   [[nodiscard]] std::uint32_t arena_id() const { return arena_id_; }
 
@@ -83,7 +84,7 @@ class Pins {
 
   std::string path_;
   Mapping meta_, services_, backends_, arena_;
-  Fd vlans_, egress_, reason_cnt_, service_cnt_, backend_cnt_;
+  Fd vlans_, egress_, reason_cnt_, service_cnt_, next_hops_;
   std::uint32_t arena_id_ = 0;
 };
 

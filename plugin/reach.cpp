@@ -60,12 +60,12 @@ const Address& neighbour_of(const Route& route, const Address& address) {
 std::string attend_routed(const Pins& pins, State& state, const std::vector<Interface>& all,
                           const Backend& backend) {
   const auto& address = backend.id.address;
-  const bool tunnel = backend.forward != Forward::l2;
+  const bool tunnel = is_tunnel(backend.forward);
   const auto route = route_to(address);
   state.set_local(backend, route && route->local);
   if (!route) return "no route; its packets are dropped (no-route) until there is one";
   if (route->local) return {};
-  if (!route->on_link && !tunnel)
+  if (!route->on_link && backend.forward == Forward::l2)
     return "it is behind a gateway, which mode l2 can't pass; its packets are dropped (off-link) "
            "until its route leads to it directly";
   if (route->source) state.set_source(backend, *route->source);
@@ -83,7 +83,7 @@ std::string attend(const Pins& pins, State& state, const std::vector<Interface>&
     const auto route = route_to(backend.id.address);
     state.set_local(backend, route && route->local);
     if (route && route->source) state.set_source(backend, *route->source);
-    if (backend.forward != Forward::l2) allow_egress(pins, backend.hop->ifindex);
+    if (is_tunnel(backend.forward)) allow_egress(pins, backend.hop->ifindex);
     return attend_static(all, *backend.hop);
   } catch (const SystemError& error) {
     if (error.error() == ENOBUFS)

@@ -45,14 +45,9 @@ std::uint32_t State::allocate(std::uint64_t bytes) const {
 }
 
 // A full arena must be seen before anything is changed. Two indexes more than now must fit: the
-// next one, and the one after it, without which no service could be deleted.
-void State::require_room(const ServiceId& id, const ServiceChange& change,
+// next one, with these keys, and the one after it, without which no service could be deleted.
+void State::require_room(const ServiceId& id, const std::vector<IndexKey>& keys,
                          std::uint64_t table_bytes) const {
-  auto keys = index_keys();
-  auto key = std::ranges::find(keys, id, &IndexKey::id);
-  if (key == keys.end()) key = keys.insert(key, {id, 0});
-  if (change.fragments) key->fragments = *change.fragments == Fragments::hash3;
-  if (change.ping) key->ping = *change.ping;
   const auto index = build_index(keys).bytes.size();
   auto used = extents_in_use();
   for (const auto bytes : {table_bytes, std::uint64_t{index}, std::uint64_t{index}}) {
@@ -66,12 +61,61 @@ void State::require_room(const ServiceId& id, const ServiceChange& change,
   }
 }
 
+// Those that there will be when the service is added or changed like this.
+std::vector<IndexKey> State::with_service(const ServiceId& id, const ServiceChange& change) const {
+  auto keys = index_keys();
+  auto key = std::ranges::find(keys, id, &IndexKey::id);
+  if (key == keys.end()) key = keys.insert(key, {id, LB_SERVICES});  // no backends yet
+  if (change.fragments) key->fragments = *change.fragments == Fragments::hash3;
+  if (change.ping) key->ping = *change.ping;
+  if (change.pool) key->pool = *change.pool;
+  if (change.forward == Forward::nat && key->replies.empty())
+    for (const auto& backend : backends(key->service)) key->replies.push_back(backend.id);
+  return keys;
+}
+
 std::vector<IndexKey> State::index_keys() const {
   std::vector<IndexKey> keys;
-  for (const auto& service : services())
-    keys.push_back(
-        {service.id, service.number, service.fragments == Fragments::hash3, service.ping});
+  std::vector<std::size_t> place(LB_SERVICES, LB_SERVICES);
+  for (const auto& service : services()) {
+    place[service.number] = keys.size();
+    keys.push_back({service.id,
+                    service.number,
+                    service.fragments == Fragments::hash3,
+                    service.ping,
+                    service.pool,
+                    {}});
+  }
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    const auto& record = records[handle];
+    const auto conf = load(record.conf);
+    if (!is_live(conf) || place[conf.service] == LB_SERVICES) continue;
+    if (forward_of(record) == Forward::nat)
+      keys[place[conf.service]].replies.push_back(id_of(record));
+  }
   return keys;
+}
+
+// Is anything known by who sent it, or was?
+bool State::has_replies() const {
+  if ((load(pins_.arena().as<lb_arena_head>()[0].index).flags & LB_INDEX_HAS_NAT) != 0) return true;
+  return std::ranges::any_of(pins_.backends(), [this](const auto& record) {
+    return is_live(load(record.conf)) && forward_of(record) == Forward::nat;
+  });
+}
+
+// The way packets go to it, as it was given for the backend or else for its service.
+Forward State::forward_of(const lb_backend& record) const {
+  if (record.own_forward != 0) return static_cast<Forward>(record.own_forward);
+  return static_cast<Forward>(load(pins_.services()[load(record.conf).service].conf).forward);
+}
+
+// What packets know of backends is asked for anew.
+void State::void_next_hops() const {
+  auto& hops = pins_.arena().as<lb_arena_head>()[0].hops;
+  const auto next = load(hops) + 1;
+  store(hops, next == 0 ? 1U : next);
 }
 
 // What packets read of the members follows from what was given for them and for the service.
@@ -80,13 +124,15 @@ void State::settle_heads(const lb_service& service, const std::vector<Backend>& 
   for (const auto& member : members) {
     auto& record = pins_.backends()[member.handle];
     auto head = load(record.head);
-    const auto forward = record.own_forward != 0 ? record.own_forward : conf.forward;
-    if (head.forward == forward && head.wire_port == service.wire_gue_port) continue;
-    head.forward = forward;
-    head.wire_port = service.wire_gue_port;
-    head.generation++;
+    const auto forward = forward_of(record);
+    const auto own_port = load(record.conf).wire_port;
+    head.forward = static_cast<std::uint8_t>(forward);
+    head.wire_port = forward == Forward::gue ? service.wire_gue_port
+                     : own_port != 0         ? own_port
+                                             : conf.wire_port;
     store(record.head, head);
   }
+  void_next_hops();
 }
 
 void State::settle_table(lb_service& service) {
@@ -132,16 +178,19 @@ void State::settle_index() {
 }
 
 void State::settle() {
-  bool tables = false;
+  std::vector<std::uint32_t> stale;
   bool removals = false;
-  for (auto& service : pins_.services()) {
-    const auto conf = load(service.conf);
+  const auto records = pins_.services();
+  for (std::uint32_t number = 0; number < records.size(); number++) {
+    const auto conf = load(records[number].conf);
     removals |= conf.state == LB_SERVICE_REMOVED || conf.state == LB_SERVICE_COUNTED;
-    if (conf.state != LB_SERVICE_LIVE || conf.table_stale == 0) continue;
-    settle_table(service);
-    tables = true;
+    if (conf.state == LB_SERVICE_LIVE && conf.table_stale != 0) stale.push_back(number);
   }
+  const bool tables = !stale.empty();
   const bool index = removals || load(pins_.meta().index_stale) != 0;
+  // Whose replies they are is known before a backend gets packets.
+  if (tables && !index && has_replies()) settle_index();
+  for (const auto number : stale) settle_table(records[number]);
   if (index) settle_index();
   removals |= std::ranges::any_of(pins_.backends(), [](const auto& record) {
     const auto state = load(record.conf).state;

@@ -19,6 +19,18 @@ void set_options(lb_service& record, const ServiceChange& change) {
   if (change.ping) record.ping = *change.ping ? 1 : 0;
   if (change.fragments) record.fragments = static_cast<std::uint8_t>(*change.fragments);
   if (change.source_prefix) record.source_prefix = static_cast<std::uint8_t>(*change.source_prefix);
+  if (change.pool) {
+    std::ranges::copy(change.pool->first.bytes(), record.pool);
+    record.pool_count = change.pool->count;
+  }
+}
+
+// The service as it will be.
+Service changed(Service service, const ServiceChange& change) {
+  service.forward = change.forward.value_or(service.forward);
+  service.fragments = change.fragments.value_or(service.fragments);
+  service.pool = change.pool.value_or(service.pool);
+  return service;
 }
 
 void mark_stale(lb_service& service) {
@@ -27,16 +39,11 @@ void mark_stale(lb_service& service) {
   store(service.conf, conf);
 }
 
-// No forwarding mode changes the packet's port, so a backend can only have the service's.
 BackendId checked(const ServiceId& service, BackendId backend) {
-  if (backend.port != 0 && backend.port != service.port)
-    throw Error("backend " + backend.to_string() + " of service " + service.to_string() +
-                    ": no forwarding mode changes the packet's port",
-                "leave the backend's port out");
   if (backend.address == service.vip)
     throw Error("backend " + backend.to_string() + " has the VIP as its address",
                 "give the address that the backend itself answers to on its network");
-  backend.port = 0;
+  if (backend.port == service.port) backend.port = 0;
   return backend;
 }
 
@@ -46,7 +53,8 @@ void require_weight(unsigned weight) {
                 "give a weight from 0 (drain) to " + std::to_string(max_weight));
 }
 
-// Writes the hop that isn't in use, then makes it the one in use: one word.
+// Writes the hop that isn't in use, then makes it the one in use: one word. What packets know of it
+// is to be made void then.
 void set_hop(lb_backend& record, lb_backend_head head, const lb_hop& hop) {
   if (hop.ifindex == 0) {
     head.static_hop = 0;
@@ -54,7 +62,6 @@ void set_hop(lb_backend& record, lb_backend_head head, const lb_hop& hop) {
     head.static_hop = head.static_hop == 1 ? 2 : 1;
     record.hop[head.static_hop - 1] = hop;
   }
-  head.generation++;
   store(record.head, head);
 }
 
@@ -70,20 +77,6 @@ void apply_weight(lb_backend_conf& conf, unsigned weight) {
 }
 
 }  // namespace
-
-// Throws where the service can't have these options beside those of others.
-void State::require_options(const ServiceId& id, const ServiceChange& change) const {
-  if (change.source_prefix && *change.source_prefix > all_bits(id))
-    throw Error("affinity " + std::to_string(*change.source_prefix) + " of service " +
-                    id.to_string() + " has more bits than its addresses",
-                "give a length from 1 to " + std::to_string(all_bits(id)));
-  if (change.fragments != Fragments::hash3) return;
-  for (const auto& other : services())
-    if (other.fragments == Fragments::hash3 && other.id != id && other.id.vip == id.vip &&
-        other.id.protocol == id.protocol)
-      throw Error("service " + other.id.to_string() + " has the VIP's fragments already",
-                  "those without ports can be for one service alone: set --fragments drop there");
-}
 
 void State::add_service(const ServiceId& id, const ServiceChange& options) {
   settle();
@@ -102,7 +95,11 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   if (free == records.end())
     throw Error("all " + std::to_string(LB_SERVICES) + " services are in use", "delete one first");
   require_options(id, options);
-  require_room(id, options, std::uint64_t{slots} * sizeof(lb_slot));
+  Service made{};
+  made.number = LB_SERVICES;  // that of no backend
+  made.id = id;
+  require_backends(changed(made, options));
+  require_room(id, with_service(id, options), std::uint64_t{slots} * sizeof(lb_slot));
 
   const auto keys = derive_flow_keys(std::to_array(pins_.meta().cluster_key), id.vip.bytes(),
                                      id.port, static_cast<std::uint8_t>(id.protocol));
@@ -113,6 +110,7 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   free->retired = {};
   free->wire_gue_port = htons(default_gue_port);
   free->fragments = free->source_prefix = free->ping = 0;
+  free->pool_count = 0;
   store(pins_.meta().index_stale, 1U);
   set_options(*free, options);
   store(free->conf,
@@ -127,10 +125,9 @@ void State::set_service(const ServiceId& id, const ServiceChange& change) {
   settle();
   auto& service = record(id);
   require_options(id, change);
-  if (change.fragments || change.ping) {
-    require_room(id, change, 0);
-    store(pins_.meta().index_stale, 1U);
-  }
+  require_backends(changed(this->service(id), change));
+  require_room(id, with_service(id, change), 0);
+  if (change.fragments || change.ping || change.pool) store(pins_.meta().index_stale, 1U);
   mark_stale(service);
   set_options(service, change);
   auto conf = load(service.conf);
@@ -166,10 +163,12 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
     throw Error("all " + std::to_string(max_table_backends) + " backends are in use",
                 "delete one first");
 
+  const auto own = options.forward.value_or(std::nullopt);
+  require_way(owner, wanted, own.value_or(owner.forward));
+
   mark_stale(pins_.services()[owner.number]);
   std::ranges::copy(wanted.address.bytes(), free->addr);
   auto head = load(free->head);
-  const auto own = options.forward.value_or(std::nullopt);
   free->own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
   head.source = 0;
   head.local = options.local ? 1 : 0;
@@ -188,7 +187,12 @@ void State::set_backend(const ServiceId& id, const BackendId& backend,
   if (change.weight) require_weight(*change.weight);
   const auto owner = service(id);
   auto& changed = record(owner, backend);
-  if (change.hop) set_hop(changed, load(changed.head), *change.hop);
+  if (change.forward)
+    require_way(owner, find_backend(owner, backend)->id, change.forward->value_or(owner.forward));
+  if (change.hop) {
+    set_hop(changed, load(changed.head), *change.hop);
+    void_next_hops();
+  }
   if (change.forward) {
     mark_stale(pins_.services()[owner.number]);
     const auto own = *change.forward;
@@ -208,8 +212,8 @@ void State::set_source(const Backend& backend, const Address& source) {
   auto& record = pins_.backends()[backend.handle];
   auto head = load(record.head);
   write_source(record, head, source);
-  head.generation++;
   store(record.head, head);
+  void_next_hops();
 }
 
 void State::set_local(const Backend& backend, bool local) {
@@ -217,8 +221,8 @@ void State::set_local(const Backend& backend, bool local) {
   auto& record = pins_.backends()[backend.handle];
   auto head = load(record.head);
   head.local = local ? 1 : 0;
-  head.generation++;
   store(record.head, head);
+  void_next_hops();
 }
 
 void State::delete_backend(const ServiceId& id, const BackendId& backend) {

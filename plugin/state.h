@@ -22,6 +22,7 @@
 #include "plugin/index.h"
 #include "plugin/mode.h"
 #include "plugin/pins.h"
+#include "plugin/pool.h"
 #include "plugin/table.h"
 
 namespace xdplb {
@@ -40,6 +41,7 @@ struct Service {
   Fragments fragments;
   unsigned source_prefix;  // bits of the source that are hashed; 0: all of the flow is
   bool ping;               // echo requests to the VIP are answered
+  Pool pool;               // source addresses of mode fullnat
   unsigned slots;
   bool settled;    // its table is what its backends mean
   bool caps_bind;  // a cap keeps some slot from the backend that it prefers
@@ -58,6 +60,11 @@ struct Backend {
   std::optional<lb_hop> hop;      // static
 };
 
+// What a backend's record says.
+bool is_live(const lb_backend_conf& conf);
+BackendId id_of(const lb_backend& record);
+ServiceId id_of(const lb_service& record);
+
 // The length of the service's addresses, in bits.
 unsigned all_bits(const ServiceId& id);
 
@@ -69,7 +76,11 @@ struct ServiceChange {
   std::optional<Fragments> fragments{};
   std::optional<unsigned> source_prefix{};
   std::optional<bool> ping{};
+  std::optional<Pool> pool{};
 };
+
+// Throws Error where no packet of the service could reach the backend in this mode.
+void require_backend(const Service& service, const BackendId& backend, Forward forward);
 
 struct BackendChange {
   std::optional<unsigned> weight{};  // 0: drain, and keep the weight
@@ -118,9 +129,17 @@ class State {
   [[nodiscard]] std::vector<IndexKey> index_keys() const;
   [[nodiscard]] std::uint32_t allocate(std::uint64_t bytes) const;
   void require_options(const ServiceId& id, const ServiceChange& change) const;
-  void require_room(const ServiceId& id, const ServiceChange& change,
+  void require_backends(const Service& service) const;
+  void require_sole_nat(const Service& service, const BackendId& backend) const;
+  void require_way(const Service& service, const BackendId& backend, Forward forward) const;
+  [[nodiscard]] std::vector<IndexKey> with_service(const ServiceId& id,
+                                                   const ServiceChange& change) const;
+  void require_room(const ServiceId& id, const std::vector<IndexKey>& keys,
                     std::uint64_t table_bytes) const;
+  [[nodiscard]] bool has_replies() const;
+  [[nodiscard]] Forward forward_of(const lb_backend& record) const;
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
+  void void_next_hops() const;
   void settle_table(lb_service& service);
   void settle_index();
   void free_backends();

@@ -11,20 +11,6 @@ namespace xdplb {
 
 namespace {
 
-ServiceId id_of(const lb_service& record) {
-  const auto conf = load(record.conf);
-  return {Address(std::to_array(record.addr)), ntohs(conf.wire_port),
-          static_cast<Protocol>(conf.proto)};
-}
-
-BackendId id_of(const lb_backend& record) {
-  return {Address(std::to_array(record.addr)), ntohs(load(record.conf).wire_port)};
-}
-
-bool is_live(const lb_backend_conf& conf) {
-  return conf.state == LB_BACKEND_UP || conf.state == LB_BACKEND_DRAIN;
-}
-
 Backend to_backend(const lb_backend& record, std::uint32_t handle) {
   const auto conf = load(record.conf);
   const auto head = load(record.head);
@@ -46,6 +32,20 @@ Backend to_backend(const lb_backend& record, std::uint32_t handle) {
 
 }  // namespace
 
+ServiceId id_of(const lb_service& record) {
+  const auto conf = load(record.conf);
+  return {Address(std::to_array(record.addr)), ntohs(conf.wire_port),
+          static_cast<Protocol>(conf.proto)};
+}
+
+BackendId id_of(const lb_backend& record) {
+  return {Address(std::to_array(record.addr)), ntohs(load(record.conf).wire_port)};
+}
+
+bool is_live(const lb_backend_conf& conf) {
+  return conf.state == LB_BACKEND_UP || conf.state == LB_BACKEND_DRAIN;
+}
+
 unsigned all_bits(const ServiceId& id) { return id.vip.is_v4() ? 32 : 128; }
 
 std::vector<Service> State::services() const {
@@ -54,11 +54,18 @@ std::vector<Service> State::services() const {
   for (std::uint32_t number = 0; number < records.size(); number++) {
     const auto conf = load(records[number].conf);
     if (conf.state != LB_SERVICE_LIVE) continue;
-    all.push_back({number, id_of(records[number]), static_cast<Forward>(conf.forward),
-                   static_cast<Balance>(conf.balance), ntohs(records[number].wire_gue_port),
-                   static_cast<Fragments>(records[number].fragments), records[number].source_prefix,
-                   records[number].ping != 0, 1U << (load(records[number].table).k & 31),
-                   conf.table_stale == 0, load(records[number].caps_bind) != 0});
+    all.push_back({number,
+                   id_of(records[number]),
+                   static_cast<Forward>(conf.forward),
+                   static_cast<Balance>(conf.balance),
+                   ntohs(records[number].wire_gue_port),
+                   static_cast<Fragments>(records[number].fragments),
+                   records[number].source_prefix,
+                   records[number].ping != 0,
+                   {Address(std::to_array(records[number].pool)), records[number].pool_count},
+                   1U << (load(records[number].table).k & 31),
+                   conf.table_stale == 0,
+                   load(records[number].caps_bind) != 0});
   }
   std::ranges::sort(all, {}, &Service::id);
   return all;

@@ -43,7 +43,7 @@ std::array<CounterMap, 3> counter_maps(const Balancer& balancer) {
   const auto& pins = balancer.pins();
   return {{{pins.reason_counters().get(), LB_FAMILIES, cpus * sizeof(lb_reason_counters)},
            {pins.service_counters().get(), LB_SERVICES, cpus * sizeof(lb_reason_counters)},
-           {pins.backend_counters().get(), LB_BACKENDS, cpus * sizeof(lb_counter)}}};
+           {pins.next_hops().get(), LB_BACKENDS, cpus * sizeof(lb_next_hop)}}};
 }
 
 // Where tables and index lie, by first line and number of lines.

@@ -180,12 +180,12 @@ Totals Balancer::totals() const {
   Totals totals;
   add_reasons(totals, CounterId::family, pins_->reason_counters(), LB_FAMILIES);
   add_reasons(totals, CounterId::service, pins_->service_counters(), watched_services);
-  const auto backends = read_values<lb_counter>(pins_->backend_counters(), watched_backends);
+  const auto backends = read_values<lb_next_hop>(pins_->next_hops(), watched_backends);
   for (std::size_t i = 0; i < backends.size(); i++)
     add(totals,
         {CounterId::backend, static_cast<std::uint32_t>(i / (backends.size() / watched_backends)),
          LB_FORWARDED},
-        backends[i]);
+        backends[i].forwarded);
   return totals;
 }
 

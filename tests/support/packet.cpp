@@ -44,7 +44,7 @@ Bytes transport(const PacketSpec& spec) {
   if (has_header && spec.proto == proto_tcp) {
     add16(l4, spec.sport);
     add16(l4, spec.dport);
-    add(l4, Bytes{0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10, 0xff, 0xff, 0, 0, 0, 0});
+    add(l4, Bytes{0, 0, 0, 1, 0, 0, 0, 2, 0x50, spec.flags, 0xff, 0xff, 0, 0, 0, 0});
   } else if (has_header && spec.proto == proto_udp) {
     add16(l4, spec.sport);
     add16(l4, spec.dport);

@@ -57,8 +57,9 @@ struct PacketSpec {
   bool dont_fragment = true;  // IPv4
   Bytes options{};            // IPv4: a multiple of 4 bytes, at most 40
   std::vector<Extension> extensions{};
-  std::size_t payload = 10;  // bytes behind the transport header
-  std::size_t padding = 0;   // bytes behind the packet
+  std::size_t payload = 10;   // bytes behind the transport header
+  std::size_t padding = 0;    // bytes behind the packet
+  std::uint8_t flags = 0x10;  // TCP: ACK
 };
 
 Bytes build(const PacketSpec& spec);

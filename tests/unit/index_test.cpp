@@ -135,7 +135,7 @@ void check_index(const std::set<ServiceId>& ids) {
   const Reader reader(index);
   BOOST_TEST(index.ref.line == 0U);
   BOOST_TEST(index.bytes.size() % LB_LINE == 0U);
-  BOOST_TEST((index.ref.any_port != 0) ==
+  BOOST_TEST(((index.ref.flags & LB_INDEX_HAS_ANY_PORT) != 0) ==
              std::ranges::any_of(ids, [](const auto& id) { return id.port == 0; }));
   check_contents(keys, reader);
   check_absent(keys, reader);
