@@ -2,7 +2,8 @@
 /*
  * Runs a program again and again as if by a stream of packets: BPF_PROG_TEST_RUN
  * with repeat leaves the packet as the last run made it, so this puts it back,
- * writes the next flow, and calls the program under test in its place.
+ * writes the next flow, and calls the program under test in its place. With it,
+ * the least that things cost, and the far end of a veth.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -18,11 +19,27 @@ struct {
 } driver_state SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sink_state);
+} sink_state SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32);
 } under_test SEC(".maps");
+
+/* Key 0: where bare_redirect sends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bpf_devmap_val);
+} way_out SEC(".maps");
 
 SEC("xdp")
 int driver(struct xdp_md *ctx)
@@ -30,19 +47,18 @@ int driver(struct xdp_md *ctx)
 	__u64 *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 	struct driver_state *state;
-	__u32 zero = 0, flow;
 	__u16 *first, *second;
-	int i, growth;
+	__u32 zero = 0, flow;
+	int i;
 
 	state = bpf_map_lookup_elem(&driver_state, &zero);
 	if (!state || (void *)data + DRIVER_FRAME > end)
 		return XDP_ABORTED;
 	state->runs++;
 	state->rewritten += data[0] != state->frame[0];
+	state->lengths[(end - (void *)data) & (DRIVER_LENGTHS - 1)]++;
 	/* For every row, so that its cost is in every row. */
-	growth = (int)(end - (void *)data) - DRIVER_FRAME;
-	state->grown += growth;
-	if (bpf_xdp_adjust_head(ctx, growth))
+	if (bpf_xdp_adjust_head(ctx, (int)(end - (void *)data) - DRIVER_FRAME))
 		return XDP_ABORTED;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
@@ -58,9 +74,29 @@ int driver(struct xdp_md *ctx)
 	if ((void *)(first + 1) > end || (void *)(second + 1) > end)
 		return XDP_ABORTED;
 	*first = flow >> 16;
-	*second = flow;
+	*second = state->base + flow;
 	bpf_tail_call(ctx, &under_test, 0);
 	return XDP_ABORTED;
+}
+
+/* Where live frames arrive, on a peer of the interface that they left from. */
+SEC("xdp")
+int sink(struct xdp_md *ctx)
+{
+	struct sink_state *state;
+	__u32 zero = 0;
+
+	state = bpf_map_lookup_elem(&sink_state, &zero);
+	if (state)
+		state->lengths[(ctx->data_end - ctx->data) & (DRIVER_LENGTHS - 1)]++;
+	return XDP_DROP;
+}
+
+/* What redirecting costs at all. */
+SEC("xdp")
+int bare_redirect(struct xdp_md *ctx __attribute__((unused)))
+{
+	return bpf_redirect_map(&way_out, 0, XDP_DROP);
 }
 
 /* What sending costs at all. */

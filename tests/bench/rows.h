@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+// What is measured: the services of the benchmark, and the streams of packets to them.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/support/bpf_fixture.h"
+
+namespace xdplb::bench {
+
+inline constexpr unsigned backends = 100;  // of each service
+
+// A program's verdict, by how many bytes packets grow, the reason that the product counts, and
+// whether the link addresses are written.
+struct Wanted {
+  std::uint32_t verdict;
+  int growth;
+  int reason;  // enum lb_reason; or uncounted
+  bool rewritten;
+};
+inline constexpr int uncounted = -1;
+
+struct Row {
+  std::string series;  // rows of one series differ in their number of flows alone
+  std::string program;
+  test::Bytes frame;
+  std::uint64_t flows;              // a power of two
+  std::array<std::uint16_t, 2> at;  // where a flow's number is written, its halves
+  Wanted wanted;
+  double target = 0;       // most that it should cost, in nets of the ipip floor; 0: none
+  std::uint16_t base = 0;  // what the low half counts from
+  bool on_top = false;     // its cost comes on top of the row's before it
+
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] bool v4() const;
+};
+
+// Packets come in by this interface and leave by it.
+void add_services(test::Balancer& balancer, std::uint32_t ifindex);
+
+// The first is what the others' costs are net of.
+std::vector<Row> path_rows(test::Balancer& balancer);
+inline constexpr const char* ipip_floor = "parse and ipip, v4";
+
+// Those that are sent as live frames, each behind the baseline that it is compared to: a program
+// whose name starts with "bare". Their growth is what the interface's peer sees.
+std::vector<Row> live_rows();
+
+}  // namespace xdplb::bench
