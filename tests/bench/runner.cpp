@@ -229,7 +229,7 @@ void Runner::run_live(Result& result, std::uint32_t packets) {
   Seen seen{{}, growths(arrived.lengths), difference(hits(row.v4()), before)};
   const auto lost = packets - count();
   auto with_lost = seen;
-  if (lost <= packets / 10) with_lost.growths[row.wanted.growth] += lost;
+  if (lost <= packets / 2) with_lost.growths[row.wanted.growth] += lost;
   require(row, with_lost, wanted(row, 0, packets));
   add(result.seen, seen);
   result.packets += packets;
