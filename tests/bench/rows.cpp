@@ -197,6 +197,11 @@ Row live_ordered(const Mode& mode, bool v4) {
   return row;
 }
 
+std::vector<Row> of(Balancer& balancer, std::vector<Row> rows) {
+  for (auto& row : rows) row.balancer = &balancer;
+  return rows;
+}
+
 }  // namespace
 
 std::string Row::name() const {
@@ -232,20 +237,17 @@ std::vector<Row> path_rows(Balancer& balancer) {
     rows.push_back(ordered(mode("ipip"), v4));
     rows.push_back(carried_out(balancer, mode("ipip"), v4));
   }
-  return rows;
+  return of(balancer, rows);
 }
 
-std::vector<Row> live_rows() {
-  return {bare("bare XDP_TX", "bare_tx", XDP_TX),
-          outer_floor(),
-          to_service(mode("l2"), true, some_flows),
-          to_service(mode("l2"), false, some_flows),
-          to_service(mode("ipip"), true, some_flows),
-          to_service(mode("ipip"), false, some_flows),
-          syn_flood(mode("ipip"), true),
-          bare("bare redirect", "bare_redirect", XDP_REDIRECT),
-          live_ordered(mode("ipip"), true),
-          live_ordered(mode("ipip"), false)};
+std::vector<Row> live_rows(Balancer& balancer) {
+  return of(
+      balancer,
+      {bare("bare XDP_TX", "bare_tx", XDP_TX), outer_floor(),
+       to_service(mode("l2"), true, some_flows), to_service(mode("l2"), false, some_flows),
+       to_service(mode("ipip"), true, some_flows), to_service(mode("ipip"), false, some_flows),
+       syn_flood(mode("ipip"), true), bare("bare redirect", "bare_redirect", XDP_REDIRECT),
+       live_ordered(mode("ipip"), true), live_ordered(mode("ipip"), false)});
 }
 
 }  // namespace xdplb::bench

@@ -32,7 +32,8 @@ struct Row {
   Wanted wanted;
   double target = 0;       // most that it should cost, in nets of the ipip floor; 0: none
   std::uint16_t base = 0;  // what the low half counts from
-  bool on_top = false;     // its cost comes on top of the row's before it
+  test::Balancer* balancer = nullptr;  // whose services, programs and counters
+  bool on_top = false;                 // its cost comes on top of the row's before it
 
   [[nodiscard]] std::string name() const;
   [[nodiscard]] bool v4() const;
@@ -47,6 +48,6 @@ inline constexpr const char* ipip_floor = "parse and ipip, v4";
 
 // Those that are sent as live frames, each behind the baseline that it is compared to: a program
 // whose name starts with "bare". Their growth is what the interface's peer sees.
-std::vector<Row> live_rows();
+std::vector<Row> live_rows(test::Balancer& balancer);
 
 }  // namespace xdplb::bench

@@ -97,6 +97,16 @@ void require(const Row& row, const Seen& seen, const Seen& right) {
                              to_string(right));
 }
 
+std::map<int, std::uint64_t> hits(const Row& row) {
+  const auto family = row.v4() ? LB_IPV4 : LB_IPV6;
+  std::map<int, std::uint64_t> result;
+  const auto reasons = Counters(row.balancer->pins()).of_family(family);
+  for (std::size_t reason = 0; reason < reasons.size(); reason++)
+    result[static_cast<int>(reason)] = reasons.at(reason).packets;
+  result[LB_FORWARDED] = row.balancer->state().forwarded()[family].packets;
+  return result;
+}
+
 }  // namespace
 
 std::string verdict_name(std::uint32_t verdict) {
@@ -126,10 +136,8 @@ Seen wanted(const Row& row, std::uint64_t sampled, std::uint64_t timed) {
   return seen;
 }
 
-Runner::Runner(Balancer& balancer, const std::string& ifname, const std::string& peer)
-    : balancer_(balancer),
-      object_(bpf_object__open_file(XDP_LB_DRIVER, nullptr)),
-      ifindex_(ifindex_of(ifname)) {
+Runner::Runner(const std::string& ifname, const std::string& peer)
+    : object_(bpf_object__open_file(XDP_LB_DRIVER, nullptr)), ifindex_(ifindex_of(ifname)) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get())
       bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);  // as the program under test has
@@ -150,21 +158,15 @@ int Runner::map(const char* name) const {
   return bpf_object__find_map_fd_by_name(object_.get(), name);
 }
 
-int Runner::program(const std::string& name) const {
-  if (name == "xdp_lb") return balancer_.program();
-  if (name == "xdp_lb_inline") return balancer_.inline_program();
-  if (name == "xdp_lb_egress") return balancer_.egress_program();
-  return bpf_program__fd(bpf_object__find_program_by_name(object_.get(), name.c_str()));
+int Runner::program(const char* name) const {
+  return bpf_program__fd(bpf_object__find_program_by_name(object_.get(), name));
 }
 
-std::map<int, std::uint64_t> Runner::hits(bool v4) const {
-  const auto family = v4 ? LB_IPV4 : LB_IPV6;
-  std::map<int, std::uint64_t> result;
-  const auto reasons = Counters(balancer_.pins()).of_family(family);
-  for (std::size_t reason = 0; reason < reasons.size(); reason++)
-    result[static_cast<int>(reason)] = reasons.at(reason).packets;
-  result[LB_FORWARDED] = balancer_.state().forwarded()[family].packets;
-  return result;
+int Runner::program_of(const Row& row) const {
+  if (row.program == "xdp_lb") return row.balancer->program();
+  if (row.program == "xdp_lb_inline") return row.balancer->inline_program();
+  if (row.program == "xdp_lb_egress") return row.balancer->egress_program();
+  return program(row.program.c_str());
 }
 
 void Runner::prepare(const Row& row) {
@@ -175,7 +177,7 @@ void Runner::prepare(const Row& row) {
   state.base = row.base;
   std::memcpy(state.frame, row.frame.data(), DRIVER_FRAME);
   const std::uint32_t zero = 0;
-  const int fd = program(row.program);
+  const int fd = program_of(row);
   if (::bpf_map_update_elem(map("under_test"), &zero, &fd, BPF_ANY) != 0)
     throw SystemError(errno, "putting " + row.program + " behind the driver");
 }
@@ -203,12 +205,12 @@ double Runner::time(const Row& row, std::uint32_t packets, Seen& seen) {
 
 void Runner::run(Result& result, std::uint32_t packets) {
   const auto& row = result.row;
-  const auto before = hits(row.v4());
+  const auto before = hits(row);
   Seen seen;
   prepare(row);
   sample(row, seen);
   result.costs.push_back(time(row, packets, seen));
-  seen.hits = difference(hits(row.v4()), before);
+  seen.hits = difference(hits(row), before);
   require(row, seen, wanted(row, sampled, packets));
   add(result.seen, seen);
   result.packets += packets;
@@ -216,7 +218,7 @@ void Runner::run(Result& result, std::uint32_t packets) {
 
 void Runner::run_live(Result& result, std::uint32_t packets) {
   const auto& row = result.row;
-  const auto before = hits(row.v4());
+  const auto before = hits(row);
   auto& arrived = sink_.as<sink_state>()[0];
   prepare(row);
   arrived = {};
@@ -226,7 +228,7 @@ void Runner::run_live(Result& result, std::uint32_t packets) {
   };
   constexpr unsigned patience = 100, wait_us = 1000;
   for (unsigned i = 0; count() < packets && i < patience; i++) ::usleep(wait_us);
-  Seen seen{{}, growths(arrived.lengths), difference(hits(row.v4()), before)};
+  Seen seen{{}, growths(arrived.lengths), difference(hits(row), before)};
   const auto lost = packets - count();
   auto with_lost = seen;
   if (lost <= packets / 2) with_lost.growths[row.wanted.growth] += lost;

@@ -38,7 +38,7 @@ struct Result {
 class Runner {
  public:
   // A veth for packets to leave by; a sink is on its peer.
-  Runner(test::Balancer& balancer, const std::string& ifname, const std::string& peer);
+  Runner(const std::string& ifname, const std::string& peer);
 
   // One round of a row. Throws where packets become anything but what the row wants.
   void run(Result& result, std::uint32_t packets);
@@ -49,11 +49,10 @@ class Runner {
   void prepare(const Row& row);
   void sample(const Row& row, Seen& seen);
   double time(const Row& row, std::uint32_t packets, Seen& seen);
-  [[nodiscard]] std::map<int, std::uint64_t> hits(bool v4) const;
-  [[nodiscard]] int program(const std::string& name) const;
+  [[nodiscard]] int program(const char* name) const;
+  [[nodiscard]] int program_of(const Row& row) const;
   [[nodiscard]] int map(const char* name) const;
 
-  test::Balancer& balancer_;
   Object object_;
   Mapping driver_, sink_;
   std::uint32_t ifindex_;
