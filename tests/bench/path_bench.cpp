@@ -82,15 +82,15 @@ void run(const Options& options) {
   test::Balancer balancer(arena);
   const auto ifindex = test::ifindex_of("bench0");
   add_services(balancer, ifindex);
-  Runner runner("bench0", "bench1");
   install_egress(XDP_LB_OBJECT, balancer.pins(), ifindex);
 
   auto path = results_of(path_rows(balancer));
   auto live = results_of(live_rows(balancer));
-  const unsigned rounds = options.quick ? 5 : 31;
+  const unsigned rounds = options.quick ? 3 : 31;
   const std::uint32_t packets = options.quick ? 1U << 18 : 1U << 20;
   const std::uint32_t frames = packets / 8;
   for (unsigned round = 0; round < rounds; round++) {
+    Runner runner("bench0", "bench1");
     for (auto& result : path) runner.run(result, packets);
     for (auto& result : live) runner.run_live(result, frames);
   }

@@ -152,20 +152,19 @@ Row ordered(const Mode& mode, bool v4) {
   return row;
 }
 
-// And what becomes of it then: one flow's packet for each of 64 backends in turn, since only the
+// And what becomes of it then: one flow's packet for each of the backends in turn, since only the
 // backend's number is read from the order.
 Row carried_out(Balancer& balancer, const Mode& mode, bool v4) {
-  constexpr std::uint32_t turns = 64;
   auto row = ordered(mode, v4);
   std::vector<std::uint32_t> handles;
   const auto number = balancer.state().service(service(v4, mode.vip)).number;
   for (const auto& backend : balancer.state().backends(number)) handles.push_back(backend.handle);
   std::ranges::sort(handles);
-  if (handles.at(turns - 1) - handles.front() != turns - 1)
+  if (handles.back() - handles.front() != backends - 1)
     throw std::runtime_error("the backends' handles aren't consecutive");
   row.series += ", carried out";
   row.program = "xdp_lb_egress";
-  row.flows = turns;
+  row.flows = backends;
   row.at[1] = 2;
   row.base = static_cast<std::uint16_t>(handles.front());
   row.frame.at(0) = LB_ORDER_LOCAL;

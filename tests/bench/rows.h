@@ -11,7 +11,7 @@
 
 namespace xdplb::bench {
 
-inline constexpr unsigned backends = 100;  // of each service
+inline constexpr unsigned backends = 64;  // of each service; a power of two, as flows are
 
 // A program's verdict, by how many bytes packets grow, the reason that the product counts, and
 // whether the link addresses are written.

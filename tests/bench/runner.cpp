@@ -107,6 +107,26 @@ std::map<int, std::uint64_t> hits(const Row& row) {
   return result;
 }
 
+// The data path over the balancer's maps, as what BPF_PROG_TEST_RUN can run.
+Object load_product(const Balancer& balancer) {
+  const auto& pins = balancer.pins();
+  auto object =
+      open_object(XDP_LB_OBJECT, pins.path(), static_cast<std::uint32_t>(pins.arena_size()));
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object.get()) {
+    bpf_program__set_expected_attach_type(program, BPF_XDP);
+    bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
+  }
+  if (bpf_object__load(object.get()) != 0) throw SystemError(errno, "loading the data path");
+  return object;
+}
+
+// Or a negative number.
+int find_program(const Object& object, const char* name) {
+  const auto* program = bpf_object__find_program_by_name(object.get(), name);
+  return program == nullptr ? -1 : bpf_program__fd(program);
+}
+
 }  // namespace
 
 std::string verdict_name(std::uint32_t verdict) {
@@ -139,10 +159,10 @@ Seen wanted(const Row& row, std::uint64_t sampled, std::uint64_t timed) {
 Runner::Runner(const std::string& ifname, const std::string& peer)
     : object_(bpf_object__open_file(XDP_LB_DRIVER, nullptr)), ifindex_(ifindex_of(ifname)) {
   bpf_program* program = nullptr;
+  if (!object_) throw SystemError(errno, "opening the driver program");
   bpf_object__for_each_program(program, object_.get())
       bpf_program__set_flags(program, BPF_F_XDP_HAS_FRAGS);  // as the program under test has
-  if (!object_ || bpf_object__load(object_.get()) != 0)
-    throw SystemError(errno, "loading the driver program");
+  if (bpf_object__load(object_.get()) != 0) throw SystemError(errno, "loading the driver program");
   driver_ = Mapping(Fd(::dup(map("driver_state"))), sizeof(driver_state), true, "driver_state");
   sink_ = Mapping(Fd(::dup(map("sink_state"))), sizeof(sink_state), true, "sink_state");
   const std::uint32_t zero = 0;
@@ -158,15 +178,13 @@ int Runner::map(const char* name) const {
   return bpf_object__find_map_fd_by_name(object_.get(), name);
 }
 
-int Runner::program(const char* name) const {
-  return bpf_program__fd(bpf_object__find_program_by_name(object_.get(), name));
-}
+int Runner::program(const char* name) const { return find_program(object_, name); }
 
-int Runner::program_of(const Row& row) const {
-  if (row.program == "xdp_lb") return row.balancer->program();
-  if (row.program == "xdp_lb_inline") return row.balancer->inline_program();
-  if (row.program == "xdp_lb_egress") return row.balancer->egress_program();
-  return program(row.program.c_str());
+int Runner::program_of(const Row& row) {
+  if (const int own = program(row.program.c_str()); own >= 0) return own;
+  auto& product = products_[row.balancer];
+  if (!product) product = load_product(*row.balancer);
+  return find_program(product, row.program.c_str());
 }
 
 void Runner::prepare(const Row& row) {
