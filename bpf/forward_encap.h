@@ -65,21 +65,22 @@ struct inner {
  * The sum without a walk over the payload: the transport's checksum makes its
  * own bytes and those of the pseudo header sum up to zero, as the IPv4 header
  * does by itself. A packet whose checksum is wrong has a wrong outer one, and is
- * lost there instead of one step later. Unknown where UDP has no checksum, of
- * fragments, and behind extension headers.
+ * lost there instead of one step later. Unknown where UDP has no checksum or is
+ * not all of the packet (RFC 9868), of fragments, and behind extension headers.
  */
 static __always_inline void inner_sum(const struct packet *pkt, const __be32 *ip, void *l4,
 				      void *end, struct inner *inner)
 {
 	__u32 l4_len = inner->len - (pkt->l4 - pkt->l3);
 	__u64 pseudo = bpf_htons(l4_len) + bpf_htons(pkt->proto);
+	struct udphdr *udp = l4;
 
 	inner->summed = false;
 	if (pkt->part)
 		return;
-	if (l4 + sizeof(struct udphdr) > end)
+	if ((void *)(udp + 1) > end)
 		return;
-	if (pkt->proto == IPPROTO_UDP && !((struct udphdr *)l4)->check)
+	if (pkt->proto == IPPROTO_UDP && (!udp->check || udp->len != bpf_htons(l4_len)))
 		return;
 	if (pkt->family == LB_IPV4) {
 		pseudo += (__u32)(pkt->src[1] >> 32) + (pkt->dst[1] >> 32);
