@@ -191,6 +191,8 @@ static __always_inline bool icmp_echo_reply(void *data, void *end, const struct 
 	old = *(__u16 *)icmp;
 	icmp->type = pkt->family == LB_IPV4 ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY;
 	icmp->check = checksum_replace(icmp->check, old, *(__u16 *)icmp);
+	if (!icmp->check)
+		icmp->check = 0xffff; /* the same, but where all else is zero as well */
 	swap_macs(data);
 	return true;
 }
