@@ -65,7 +65,8 @@ static __always_inline enum quoted quoted_ipv4(void *data, void *end, const stru
 {
 	struct iphdr *ip = data + (at & 0x7ff);
 
-	if (at > 0x7ff || (void *)(ip + 1) > end || *(__u8 *)ip >> 4 != 4 ||
+	if (at > 0x7ff || (void *)(ip + 1) > end || at + sizeof(*ip) > pkt->bytes ||
+	    *(__u8 *)ip >> 4 != 4 || (*(__u8 *)ip & 0xf) < 5 ||
 	    lb_mapped_low(ip->saddr) != pkt->dst[1])
 		return QUOTED_NOTHING;
 	flow->src[0] = 0;
@@ -94,14 +95,16 @@ static __always_inline enum quoted quoted_ipv6(void *data, void *end, const stru
 	for (i = 0; i < ICMP_MAX_EXTENSIONS; i++) {
 		struct ipv6_extension *ext = data + (at & 0x7ff);
 
-		if (flow->proto != IPV6_HOP_BY_HOP && flow->proto != IPV6_ROUTING &&
-		    flow->proto != IPV6_DESTINATION && flow->proto != IPV6_FRAGMENT)
+		if (!is_extension(flow->proto))
 			break;
-		if (at > 0x7ff || (void *)(ext + 1) > end)
+		if (at > 0x7ff || (void *)(ext + 1) > end || at + sizeof(*ext) > pkt->bytes)
 			return QUOTED_NOTHING;
 		if (flow->proto == IPV6_FRAGMENT && (ext->word & bpf_htons(0xfff8)))
 			return QUOTED_FRAGMENT;
-		at += flow->proto == IPV6_FRAGMENT ? 8 : (ext->len + 1) * 8;
+		/* then it is not for the client yet */
+		if (flow->proto == IPV6_ROUTING && (ext->word & bpf_htons(0xff)))
+			return QUOTED_NOTHING;
+		at += extension_size(flow->proto, ext);
 		flow->proto = ext->nexthdr;
 	}
 	return quoted_ports(data, end, pkt, at, flow);

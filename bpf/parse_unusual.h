@@ -20,6 +20,19 @@ struct ipv6_extension {
 	__be16 word; /* fragment header: offset and M; routing: type, segments left */
 };
 
+static __always_inline bool is_extension(__u8 type)
+{
+	return type == IPV6_HOP_BY_HOP || type == IPV6_ROUTING || type == IPV6_DESTINATION ||
+	       type == IPV6_FRAGMENT || type == IPV6_AUTHENTICATION;
+}
+
+static __always_inline __u32 extension_size(__u8 type, const struct ipv6_extension *ext)
+{
+	if (type == IPV6_FRAGMENT)
+		return 8;
+	return type == IPV6_AUTHENTICATION ? (ext->len + 2) * 4 : (ext->len + 1) * 8;
+}
+
 /* Ports at offset l4 of a packet that ends at offset pkt->bytes. */
 static __always_inline enum parsed parse_ports(void *data, void *end, struct packet *pkt, __u32 l4,
 					       bool fragment)
@@ -96,9 +109,7 @@ static __always_inline enum parsed parse_ipv6(void *data, void *end, __u32 frame
 	for (i = 0; i < LB_MAX_EXTENSIONS; i++) {
 		struct ipv6_extension *ext = data + at;
 
-		if (pkt->proto != IPV6_HOP_BY_HOP && pkt->proto != IPV6_ROUTING &&
-		    pkt->proto != IPV6_DESTINATION && pkt->proto != IPV6_FRAGMENT &&
-		    pkt->proto != IPV6_AUTHENTICATION)
+		if (!is_extension(pkt->proto))
 			return parse_ports(data, end, pkt, at, fragment);
 		if ((void *)(ext + 1) > end || at + 8 > pkt->bytes)
 			return PARSED_MALFORMED;
@@ -109,14 +120,10 @@ static __always_inline enum parsed parse_ipv6(void *data, void *end, __u32 frame
 				return parse_later_fragment(pkt, at + 8);
 			}
 			fragment |= (ext->word & bpf_htons(1)) != 0;
-			at += 8;
-		} else if (pkt->proto == IPV6_AUTHENTICATION) {
-			at += (ext->len + 2) * 4;
-		} else {
-			if (pkt->proto == IPV6_ROUTING && (ext->word & bpf_htons(0xff)))
-				return PARSED_OTHER;
-			at += (ext->len + 1) * 8;
+		} else if (pkt->proto == IPV6_ROUTING && (ext->word & bpf_htons(0xff))) {
+			return PARSED_OTHER;
 		}
+		at += extension_size(pkt->proto, ext);
 		pkt->proto = ext->nexthdr;
 	}
 	return PARSED_OTHER;
