@@ -127,14 +127,15 @@ static __always_inline enum quoted icmp_quoted(void *data, void *end, const stru
 	return quoted_ipv6(data, end, pkt, pkt->l4 + sizeof(*icmp), flow);
 }
 
-/* May a packet from this source be answered at all? RFC 1122 3.2.2, RFC 4443 2.4. */
+/* May a packet from this source be answered at all? RFC 1122 3.2.2, RFC 4443 2.4; RFC
+ * 4291 2.5.3: not the loopback address, ::1, nor what is unspecified, ::. */
 static __always_inline bool may_answer(const struct packet *pkt)
 {
 	__u8 first = pkt->family == LB_IPV4 ? pkt->src[1] >> 32 & 0xff : pkt->src[0] & 0xff;
 
 	if (pkt->family == LB_IPV4)
 		return first != 0 && first != 127 && first < 224;
-	return first != 0xff && (pkt->src[0] || pkt->src[1]);
+	return first != 0xff && (pkt->src[0] || (pkt->src[1] & ~bpf_cpu_to_be64(1)));
 }
 
 static __always_inline void swap_words(__u32 *a, __u32 *b, int words)
