@@ -25,16 +25,17 @@ static __always_inline __u32 quote_size(const struct packet *pkt)
 	return pkt->family == LB_IPV4 ? QUOTE4 : QUOTE6;
 }
 
-/* May the sender be told? RFC 1122 3.2.2, RFC 4443 2.4e; and it must have asked
- * not to be fragmented. l3: the IP header, with the verifier's blessing. */
+/* May the sender be told? RFC 1122 3.2.2, RFC 4443 2.4e: in IPv4 not of a fragment
+ * behind the first. It must have asked not to be fragmented. l3: the IP header, with
+ * the verifier's blessing. */
 static __always_inline bool may_tell(const struct packet *pkt, const void *l3)
 {
 	const struct iphdr *ip = l3;
 
-	if ((pkt->part && pkt->family == LB_IPV4) || is_icmp(pkt) || !may_answer(pkt) ||
+	if (is_icmp(pkt) || !may_answer(pkt) ||
 	    pkt->bytes < pkt->l3 + quote_size(pkt) + 2 * ETH_ALEN)
 		return false;
-	return pkt->family == LB_IPV6 || (ip->frag_off & bpf_htons(0x4000));
+	return pkt->family == LB_IPV6 || (ip->frag_off & bpf_htons(0x5fff)) == bpf_htons(0x4000);
 }
 
 /* The sum of size bytes of the packet, a constant multiple of four: the helper
