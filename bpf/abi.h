@@ -29,6 +29,8 @@
 #define LB_BACKENDS 65536u	  /* records; a handle is the index; 0: no backend */
 #define LB_REASONS 32u		  /* room for enum lb_reason */
 #define LB_ARENA_SIZE (16u << 20) /* bytes, by default; always a power of two */
+#define LB_ARENA_MAX (1u << 30)
+#define LB_ARENA_ELEMENT (1u << 29) /* the verifier lets no offset be larger */
 
 enum lb_forward {
 	LB_FORWARD_L2 = 1,	/* direct server return: rewrite MACs, keep the packet */
@@ -71,9 +73,11 @@ struct lb_meta {
 LB_ASSERT_SIZE(struct lb_meta, 128);
 
 /*
- * lb_arena: ARRAY[1], whose value is the whole arena. It starts with struct
- * lb_arena_head; behind it are the index and the services' tables, each at a
- * multiple of 64 bytes. What is in use follows from the references to it:
+ * lb_arena: ARRAY[1], whose value is the whole arena; or ARRAY[2], whose values
+ * are LB_ARENA_ELEMENT bytes each, and are one area where they are mapped. It
+ * starts with struct lb_arena_head; behind it are the index and the services'
+ * tables, each at a multiple of 64 bytes, the index in the first element, a
+ * table in one of them. What is in use follows from the references to it:
  * lb_arena_head.index and each lb_service.table.
  */
 struct lb_arena_head {

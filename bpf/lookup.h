@@ -17,8 +17,8 @@ struct lookup {
 	struct lb_index_ref index;
 };
 
-/* A pointer to size bytes of the arena, size a power of two, at a multiple of
- * it: whatever offset says, it stays inside. */
+/* A pointer to size bytes of an element of the arena, size a power of two, at a
+ * multiple of it: whatever offset says, it stays inside. */
 static __always_inline void *arena_at(void *arena, __u32 offset, __u32 size)
 {
 	return arena + (offset & (lb_constants.arena_size - size));
@@ -134,13 +134,26 @@ static __noinline __u64 service_source_hash(const struct lb_service *service,
 	return source_hash(service->key, pkt, bits);
 }
 
+/* The handle in a slot of the arena's second element. */
+static __noinline __u32 second_element_handle(__u32 offset)
+{
+	__u32 second = 1;
+	void *element = bpf_map_lookup_elem(&lb_arena, &second);
+	struct lb_slot *slot;
+
+	if (!element)
+		return 0;
+	slot = arena_at(element, offset, sizeof(*slot));
+	return slot->current;
+}
+
 /* The handle of the backend that the packet's flow belongs to, or 0. */
 static __always_inline __u32 backend_pick(const struct lookup *lookup, struct lb_service *service,
 					  struct packet *pkt)
 {
 	struct lb_table_ref table;
 	struct lb_slot *slot;
-	__u32 number;
+	__u32 number, offset;
 	__u64 hash;
 
 	*(__u64 *)&table = *(volatile __u64 *)&service->table;
@@ -152,8 +165,11 @@ static __always_inline __u32 backend_pick(const struct lookup *lookup, struct lb
 		hash = flow_hash(service->key, pkt);
 	pkt->entropy = hash >> 48;
 	number = hash & ((1u << (table.k & 31)) - 1);
-	slot = arena_at(lookup->arena, table.line * LB_LINE + number * sizeof(*slot),
-			sizeof(*slot));
+	offset = table.line * LB_LINE + number * sizeof(*slot);
+	/* With a smaller arena the verifier leaves this out of the program. */
+	if (lb_constants.arena_size == LB_ARENA_ELEMENT && offset >= LB_ARENA_ELEMENT)
+		return second_element_handle(offset);
+	slot = arena_at(lookup->arena, offset, sizeof(*slot));
 	return slot->current;
 }
 

@@ -23,7 +23,7 @@ Mode parse_mode(const std::string& text) {
 // Bytes with an optional K, M or G.
 std::uint32_t parse_arena(const std::string& text) {
   constexpr unsigned long least = 1UL << 16;
-  constexpr unsigned long most = 1UL << 29;  // the verifier's bound on offsets
+  constexpr unsigned long most = LB_ARENA_MAX;
   unsigned shift = 0;
   std::string_view digits = text;
   const auto unit = std::string_view("KMG").find(text.empty() ? ' ' : text.back());
@@ -33,7 +33,7 @@ std::uint32_t parse_arena(const std::string& text) {
   }
   const auto size = parse_number(digits, 1, most >> shift);
   if (!size || ((*size << shift) & ((*size << shift) - 1)) != 0 || (*size << shift) < least)
-    throw Error("arena size '" + text + "' is not a power of two from 64K to 512M",
+    throw Error("arena size '" + text + "' is not a power of two from 64K to 1G",
                 "write it like 16M");
   return static_cast<std::uint32_t>(*size << shift);
 }

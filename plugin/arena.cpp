@@ -5,19 +5,37 @@
 
 namespace xdplb {
 
+namespace {
+
+constexpr std::uint32_t element_lines = LB_ARENA_ELEMENT / LB_LINE;
+
+}  // namespace
+
 std::optional<std::uint32_t> find_free(std::vector<Extent> used, std::uint32_t total,
-                                       std::uint32_t lines) {
+                                       std::uint32_t lines, std::uint32_t start) {
   std::ranges::sort(used, {}, &Extent::line);
   used.push_back({total, 0});
   std::optional<Extent> best;
-  std::uint32_t start = 0;
   for (const auto& extent : used) {
-    const std::uint32_t gap = extent.line > start ? extent.line - start : 0;
+    const auto end = std::min(extent.line, total);
+    const std::uint32_t gap = end > start ? end - start : 0;
     if (gap >= lines && (!best || gap < best->lines)) best = Extent{start, gap};
     start = std::max(start, extent.line + extent.lines);
   }
   if (!best) return std::nullopt;
   return best->line;
+}
+
+std::optional<std::uint32_t> find_for_index(const std::vector<Extent>& used, std::uint32_t total,
+                                            std::uint32_t lines) {
+  return find_free(used, std::min(total, element_lines), lines);
+}
+
+std::optional<std::uint32_t> find_for_table(const std::vector<Extent>& used, std::uint32_t total,
+                                            std::uint32_t lines) {
+  if (total > element_lines)
+    if (const auto line = find_free(used, total, lines, element_lines)) return line;
+  return find_free(used, std::min(total, element_lines), lines);
 }
 
 }  // namespace xdplb

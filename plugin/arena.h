@@ -7,7 +7,17 @@
 #include <optional>
 #include <vector>
 
+#include "bpf/abi.h"
+
 namespace xdplb {
+
+// The elements of lb_arena, and their size, where it has so many bytes in all.
+constexpr std::uint32_t arena_elements(std::uint32_t size) {
+  return size > LB_ARENA_ELEMENT ? size / LB_ARENA_ELEMENT : 1;
+}
+constexpr std::uint32_t arena_element_size(std::uint32_t size) {
+  return size / arena_elements(size);
+}
 
 // In lines of LB_LINE bytes.
 struct Extent {
@@ -15,9 +25,16 @@ struct Extent {
   std::uint32_t lines;
 };
 
-// The first free run of `lines` in an arena of `total`, best fit among the runs between those
-// used; nothing when there is none.
+// The first free run of `lines` in an arena of `total`, from line `start` on, best fit among the
+// runs between those used; nothing when there is none.
 std::optional<std::uint32_t> find_free(std::vector<Extent> used, std::uint32_t total,
-                                       std::uint32_t lines);
+                                       std::uint32_t lines, std::uint32_t start = 0);
+
+// Where there is room for an index, in the first element of lb_arena, and for a table, in one of
+// them: the second before the first, where the index must find room too.
+std::optional<std::uint32_t> find_for_index(const std::vector<Extent>& used, std::uint32_t total,
+                                            std::uint32_t lines);
+std::optional<std::uint32_t> find_for_table(const std::vector<Extent>& used, std::uint32_t total,
+                                            std::uint32_t lines);
 
 }  // namespace xdplb

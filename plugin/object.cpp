@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "bpf/abi.h"
+#include "plugin/arena.h"
 #include "plugin/diagnostics.h"
 #include "plugin/error.h"
 #include "plugin/fd.h"
@@ -77,9 +78,10 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
   const Fd pinned(::bpf_obj_get(pin_of(pin_path, "lb_egress").c_str()));
   if (egress == nullptr || (pinned && bpf_map__reuse_fd(egress, pinned.get()) != 0))
     throw not_ours("its map lb_egress is of no use");
-  constants.arena_size = arena_size;
+  constants.arena_size = arena_element_size(arena_size);
   if (bpf_map__set_initial_value(constants_map, &constants, sizeof(constants)) != 0 ||
-      bpf_map__set_value_size(arena, arena_size) != 0)
+      bpf_map__set_value_size(arena, constants.arena_size) != 0 ||
+      bpf_map__set_max_entries(arena, arena_elements(arena_size)) != 0)
     throw SystemError(errno, "sizing the arena");
   return object;
 }

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "plugin/arena.h"
 #include "plugin/error.h"
 
 namespace xdplb {
@@ -22,7 +23,7 @@ namespace xdplb {
 namespace {
 
 constexpr std::array shapes{
-    MapShape{"lb_arena", BPF_MAP_TYPE_ARRAY, 0, 1, false},
+    MapShape{"lb_arena", BPF_MAP_TYPE_ARRAY, 0, 0, false},
     MapShape{"lb_meta", BPF_MAP_TYPE_ARRAY, sizeof(lb_meta), 1, false},
     MapShape{"lb_services", BPF_MAP_TYPE_ARRAY, sizeof(lb_service), LB_SERVICES, false},
     MapShape{"lb_backends", BPF_MAP_TYPE_ARRAY, sizeof(lb_backend), LB_BACKENDS, false},
@@ -72,12 +73,16 @@ void require_shape(const bpf_map_info& info, const MapShape& shape, const std::s
   };
   if (info.type != shape.type) refuse("the map's type", info.type, shape.type);
   if (info.key_size != shape.key_size) refuse("the key's size", info.key_size, shape.key_size);
-  if (shape.max_entries != 0 && info.max_entries != shape.max_entries)
-    refuse("the number of entries", info.max_entries, shape.max_entries);
-  if (shape.value_size != 0 && info.value_size != shape.value_size)
-    refuse("the value's size", info.value_size, shape.value_size);
-  if (shape.value_size == 0 && !std::has_single_bit(info.value_size))
-    refuse("the value's size", info.value_size, LB_ARENA_SIZE);
+  auto entries = shape.max_entries;
+  auto size = shape.value_size;
+  if (size == 0) {
+    size = std::has_single_bit(info.value_size) ? info.value_size : LB_ARENA_SIZE;
+    size = std::min(size, LB_ARENA_ELEMENT);
+    entries = size == LB_ARENA_ELEMENT && info.max_entries != 1 ? 2 : 1;
+  }
+  if (entries != 0 && info.max_entries != entries)
+    refuse("the number of entries", info.max_entries, entries);
+  if (info.value_size != size) refuse("the value's size", info.value_size, size);
 }
 
 Fd open_map(const std::string& folder, const MapShape& shape, Access access, bpf_map_info& info) {
@@ -187,7 +192,7 @@ std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path) {
     if (!is_pinned(pin_path, shape)) continue;
     bpf_map_info info{};
     open_map(pin_path, shape, Access::read, info);
-    if (shape.name == "lb_arena") size = info.value_size;
+    if (shape.name == "lb_arena") size = info.value_size * info.max_entries;
   }
   return size;
 }

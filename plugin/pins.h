@@ -43,7 +43,7 @@ void require_bpffs(const std::string& pin_path);
 struct MapShape {
   std::string_view name;
   std::uint32_t type;
-  std::uint32_t value_size;   // 0: any power of two (lb_arena)
+  std::uint32_t value_size;   // 0: as the arena's size has it (lb_arena), max_entries too
   std::uint32_t max_entries;  // 0: any number (lb_flows)
   bool for_group;             // counters, which a group may read
   bool by_loader = false;     // plain xdp-loader doesn't pin it

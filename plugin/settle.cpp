@@ -38,8 +38,8 @@ std::vector<Extent> State::extents_in_use() const {
   return extents;
 }
 
-std::uint32_t State::allocate(std::uint64_t bytes) const {
-  const auto line = find_free(extents_in_use(), lines_of(pins_.arena_size()), lines_of(bytes));
+std::uint32_t State::allocate(Finder find, std::uint64_t bytes) const {
+  const auto line = find(extents_in_use(), lines_of(pins_.arena_size()), lines_of(bytes));
   if (!line) throw Error("the arena has no room for " + std::to_string(bytes) + " more bytes");
   return *line;
 }
@@ -48,10 +48,15 @@ std::uint32_t State::allocate(std::uint64_t bytes) const {
 // next one, with these keys, and the one after it, without which no service could be deleted.
 void State::require_room(const ServiceId& id, const std::vector<IndexKey>& keys,
                          std::uint64_t table_bytes) const {
-  const auto index = build_index(keys).bytes.size();
+  const std::uint64_t index = build_index(keys).bytes.size();
   auto used = extents_in_use();
-  for (const auto bytes : {table_bytes, std::uint64_t{index}, std::uint64_t{index}}) {
-    const auto line = find_free(used, lines_of(pins_.arena_size()), lines_of(bytes));
+  struct Need {
+    Finder find;
+    std::uint64_t bytes;
+  };
+  for (const auto& [find, bytes] : {Need{find_for_table, table_bytes}, Need{find_for_index, index},
+                                    Need{find_for_index, index}}) {
+    const auto line = find(used, lines_of(pins_.arena_size()), lines_of(bytes));
     if (!line)
       throw Error("service " + id.to_string() + " needs " +
                       std::to_string(table_bytes + 2 * index) + " bytes, and the arena of " +
@@ -146,7 +151,7 @@ void State::settle_table(lb_service& service) {
         {backend.id.address.bytes(), backend.id.port, backend.weight, backend.drain});
   const auto table = build_table(spec);
   const bool is_new = ref.line == 0;
-  if (is_new) ref.line = allocate(table_bytes(ref));
+  if (is_new) ref.line = allocate(find_for_table, table_bytes(ref));
   const auto slots = pins_.arena().as<lb_slot>().subspan(
       std::size_t{ref.line} * LB_LINE / sizeof(lb_slot), table.first.size());
   for (std::size_t i = 0; i < slots.size(); i++) {
@@ -170,7 +175,7 @@ void State::settle_table(lb_service& service) {
 void State::settle_index() {
   auto index = build_index(index_keys());
   if (!index.bytes.empty()) {
-    index.ref.line = allocate(index.bytes.size());
+    index.ref.line = allocate(find_for_index, index.bytes.size());
     std::memcpy(pins_.arena().data() + std::size_t{index.ref.line} * LB_LINE, index.bytes.data(),
                 index.bytes.size());
   }

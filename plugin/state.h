@@ -127,7 +127,8 @@ class State {
   [[nodiscard]] lb_backend& record(const Service& service, const BackendId& id) const;
   [[nodiscard]] std::vector<Extent> extents_in_use() const;
   [[nodiscard]] std::vector<IndexKey> index_keys() const;
-  [[nodiscard]] std::uint32_t allocate(std::uint64_t bytes) const;
+  using Finder = decltype(&find_for_table);
+  [[nodiscard]] std::uint32_t allocate(Finder find, std::uint64_t bytes) const;
   void require_options(const ServiceId& id, const ServiceChange& change) const;
   void require_backends(const Service& service) const;
   void require_sole_nat(const Service& service, const BackendId& backend) const;

@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(options_of_load) {
        {"load eth1 --actions XDP_PASS,", 2, "'' is no XDP action"},
        {"load eth1 --arena 3M", 2, "arena size '3M'"},
        {"load eth1 --arena 32K", 2, "arena size '32K'"},
-       {"load eth1 --arena 1G", 2, "arena size '1G'"},
+       {"load eth1 --arena 2G", 2, "arena size '2G'"},
        {"load eth1 --arena M", 2, "arena size 'M'"},
        {"load eth1 --arena 32M", 2, "has 16777216 bytes"},
        {"load eth1 --key-file /run/none", 2, "/run/none"},

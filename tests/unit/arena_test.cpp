@@ -120,7 +120,35 @@ BOOST_AUTO_TEST_CASE(life_of_an_arena) {
   BOOST_TEST((find_free(used, total, total - 1) == 1U));
 }
 
-// The largest arena that the loader makes.
+BOOST_AUTO_TEST_CASE(part_of_an_arena) {
+  // free: 1, 3-4, 6-9
+  const std::vector<Extent> used{{0, 1}, {2, 1}, {5, 1}};
+  BOOST_TEST((find_free(used, 10, 1, 2) == 3U));
+  BOOST_TEST((find_free(used, 10, 1, 4) == 4U));
+  BOOST_TEST((find_free(used, 4, 1, 3) == 3U));
+  BOOST_TEST((find_free(used, 8, 2, 4) == 6U));
+  BOOST_TEST(!find_free(used, 5, 2, 4).has_value());
+  BOOST_TEST(!find_free(used, 2, 1, 2).has_value());
+}
+
+// Two elements: nothing lies in both, and the index is in the first.
+BOOST_AUTO_TEST_CASE(elements) {
+  constexpr std::uint32_t total = LB_ARENA_MAX / LB_LINE;
+  constexpr std::uint32_t half = total / 2;
+  const std::vector<Extent> fresh{{0, 1}};
+  BOOST_TEST((find_for_table(fresh, total, 100) == half));
+  BOOST_TEST((find_for_table(fresh, half, 100) == 1U));
+  BOOST_TEST((find_for_index(fresh, total, 100) == 1U));
+  BOOST_TEST((find_for_table({{0, 1}, {half, half}}, total, 100) == 1U));
+  const std::vector<Extent> across{{0, half - 99}, {half + 99, half - 99}};
+  BOOST_TEST(!find_for_table(across, total, 100).has_value());
+  BOOST_TEST((find_for_table(across, total, 99) == half));
+  BOOST_TEST((find_for_index(across, total, 99) == half - 99));
+  BOOST_TEST(!find_for_index(across, total, 100).has_value());
+  BOOST_TEST(!find_for_index({{0, half}}, total, 1).has_value());
+}
+
+// The largest arena of one element.
 BOOST_AUTO_TEST_CASE(large) {
   constexpr std::uint32_t total = (1U << 29) / 64;
   const std::vector<Extent> used{{0, 1}, {total / 2, total / 4}};
