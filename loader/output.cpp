@@ -123,6 +123,12 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
   return text.data();
 }
 
+std::string mebibytes(std::uint64_t bytes) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f MiB", static_cast<double>(bytes) / (1U << 20));
+  return text.data();
+}
+
 void print_notes(const Notes& notes, bool json) {
   if (json) return print_json({{"notes", notes}});
   for (const auto& note : notes) std::cerr << "xdp-lb: note: " << note << "\n";

@@ -42,6 +42,7 @@ void print_reasons(const FamilyReasons& reasons);
 
 std::string hop_text(const std::optional<lb_hop>& hop);  // MAC%IFNAME, or "kernel"
 std::string percent(std::uint64_t part, std::uint64_t whole);
+std::string mebibytes(std::uint64_t bytes);  // 1.5 MiB
 
 // What a change ends with: notes, to standard error, or with --json all of them as the answer.
 void print_notes(const Notes& notes, bool json);

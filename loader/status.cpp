@@ -6,6 +6,7 @@
 #include "loader/output.h"
 #include "plugin/component.h"
 #include "plugin/error.h"
+#include "plugin/memory.h"
 
 namespace xdplb {
 
@@ -114,13 +115,32 @@ Json services_json(const State& state) {
   return json;
 }
 
+Json memory_json(const std::vector<MapMemory>& memory) {
+  Json json{{"bytes", 0}, {"maps", Json::object()}};
+  std::uint64_t sum = 0;
+  for (const auto& [map, bytes] : memory) {
+    json["maps"][std::string(map)] = bytes;
+    sum += bytes;
+  }
+  json["bytes"] = sum;
+  return json;
+}
+
+void print_memory(const std::vector<MapMemory>& memory) {
+  std::uint64_t bytes = 0;
+  for (const auto& map : memory) bytes += map.bytes;
+  std::cout << "Kernel memory of the maps: " << mebibytes(bytes) << "\n";
+}
+
 int print_all(const Command& command, const std::vector<Place>& all, const Pins& pins) {
   const State state(pins);
   const auto reasons = total_reasons(pins, state);
+  const auto memory = map_memory(pins.path());
   if (command.json()) {
     print_json({{"pin_path", pins.path()},
                 {"map_abi", XDP_LB_ABI},
                 {"generation", pins.meta().generation},
+                {"memory", memory_json(memory)},
                 {"interfaces", chains_json(all)},
                 {"services", services_json(state)},
                 {"reasons", to_json(reasons)}});
@@ -128,6 +148,8 @@ int print_all(const Command& command, const std::vector<Place>& all, const Pins&
   }
   std::cout << "CURRENT XDP-LB STATUS: (maps in " << pins.path() << ")\n\n";
   print_chains(all);
+  std::cout << "\n";
+  print_memory(memory);
   std::cout << "\n";
   print_services(state);
   std::cout << "\n";

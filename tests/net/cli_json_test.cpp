@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "plugin/pins.h"
 #include "tests/net/cli_fixture.h"
 
 namespace xdplb::test {
@@ -47,6 +48,11 @@ const std::string components =
     "interfaces[].components[].tag interfaces[].components[].priority "
     "interfaces[].components[].actions interfaces[].components[].ours "
     "interfaces[].components[].running interfaces[].problem ";
+const std::string memory =
+    "memory.bytes memory.maps.lb_arena memory.maps.lb_meta memory.maps.lb_services "
+    "memory.maps.lb_backends memory.maps.lb_vlans memory.maps.lb_egress memory.maps.lb_next_hops "
+    "memory.maps.lb_limits memory.maps.lb_reason_cnt memory.maps.lb_service_cnt "
+    "memory.maps.lb_backend_cnt ";
 const std::string reasons =
     "reasons.no-family reasons.ipv4 reasons.ipv6 reasons.no-family.*.packets "
     "reasons.no-family.*.bytes reasons.ipv4.*.packets reasons.ipv4.*.bytes "
@@ -54,9 +60,10 @@ const std::string reasons =
 
 const std::vector<Keys> documents{
     {"status",
-     chain + "pin_path map_abi generation services[].service services[].forward "
-             "services[].balance services[].slots services[].fragments services[].ping "
-             "services[].backends services[].remark",
+     chain + memory +
+         "pin_path map_abi generation services[].service services[].forward "
+         "services[].balance services[].slots services[].fragments services[].ping "
+         "services[].backends services[].remark",
      components + reasons},
     {"stats", "services[].service services[].what services[].packets services[].bytes", reasons},
     {"service list", "[].service [].forward [].balance [].slots [].fragments [].ping [].backends",
@@ -115,6 +122,27 @@ BOOST_AUTO_TEST_CASE(values) {
   BOOST_TEST(status.at("interfaces").size() == 1U);
   BOOST_TEST(status.at("interfaces").at(0).at("running") == true);
   BOOST_TEST(status.at("pin_path") == pin_path);
+}
+
+// What the kernel says of each map, no less than its values, and the sum.
+BOOST_AUTO_TEST_CASE(memory_of_maps) {
+  Machine machine;
+  machine.load();
+  const auto json = machine.loader.json("status").at("memory");
+  std::uint64_t sum = 0;
+  for (const auto& shape : map_shapes()) {
+    const auto bytes = json.at("maps").at(std::string(shape.name)).get<std::uint64_t>();
+    BOOST_TEST(bytes >= std::uint64_t{shape.value_size} * shape.max_entries, shape.name);
+    sum += bytes;
+  }
+  BOOST_TEST(json.at("maps").size() == map_shapes().size());
+  BOOST_TEST(json.at("maps").at("lb_arena").get<std::uint64_t>() >= LB_ARENA_SIZE);
+  BOOST_TEST(json.at("bytes").get<std::uint64_t>() == sum);
+  const auto text = machine.run("status").out;
+  const auto at = text.find("Kernel memory of the maps: ");
+  BOOST_TEST_REQUIRE(at != std::string::npos, text);
+  const auto shown = std::stod(text.substr(text.find(": ", at) + 2));
+  BOOST_TEST(std::abs(shown - static_cast<double>(sum) / (1U << 20)) < 0.1, text);
 }
 
 // Without services, interfaces or maps: still a document.
