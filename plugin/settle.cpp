@@ -202,8 +202,8 @@ void State::settle() {
     return state == LB_BACKEND_REMOVED || state == LB_BACKEND_COUNTED;
   });
   if (!tables && !index && !removals) return;
-  // What the old index, tables and slots named may be reused once no packet can hold it.
-  wait_for_packets();
+  // What the old index and slots named may be reused once no packet can hold it.
+  if (index || removals) wait_for_packets();
   store(pins_.meta().index_stale, 0U);
   if (removals) {
     free_backends();

@@ -86,10 +86,8 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
                     std::to_string(min_slots) + " to " + std::to_string(max_slots),
                 "leave --slots out for " + std::to_string(default_slots));
   const auto records = pins_.services();
-  for (const auto& service : services())
-    if (service.id == id)
-      throw Error("service " + id.to_string() + " exists already",
-                  "'xdp-lb service set' changes it");
+  if (find_service(id))
+    throw Error("service " + id.to_string() + " exists already", "'xdp-lb service set' changes it");
   const auto free = std::ranges::find_if(
       records, [](const auto& record) { return load(record.conf).state == LB_SERVICE_FREE; });
   if (free == records.end())
@@ -156,10 +154,10 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
   if (find_backend(owner, wanted))
     throw Error("service " + id.to_string() + " has backend " + wanted.to_string() + " already",
                 "'xdp-lb backend set' changes it");
-  const auto records = pins_.backends().subspan(1);
+  const auto records = pins_.backends().subspan(1, max_table_backends);
   const auto free = std::ranges::find_if(
       records, [](const auto& record) { return load(record.conf).state == LB_BACKEND_FREE; });
-  if (free == records.end() || backends(owner.number).size() >= max_table_backends)
+  if (free == records.end())
     throw Error("all " + std::to_string(max_table_backends) + " backends are in use",
                 "delete one first");
 

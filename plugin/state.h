@@ -98,6 +98,7 @@ class State {
   [[nodiscard]] std::vector<Service> services() const;                       // by id
   [[nodiscard]] std::vector<Backend> backends(std::uint32_t service) const;  // by id
   [[nodiscard]] Service service(const ServiceId& id) const;                  // throws Error
+  [[nodiscard]] std::optional<Service> find_service(const ServiceId& id) const;
   [[nodiscard]] std::optional<Backend> find_backend(const Service& service,
                                                     const BackendId& id) const;
   // What the service forwarded, to removed backends too.

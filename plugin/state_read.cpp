@@ -30,6 +30,22 @@ Backend to_backend(const lb_backend& record, std::uint32_t handle) {
   return backend;
 }
 
+Service to_service(const lb_service& record, std::uint32_t number) {
+  const auto conf = load(record.conf);
+  return {number,
+          id_of(record),
+          static_cast<Forward>(conf.forward),
+          static_cast<Balance>(conf.balance),
+          ntohs(record.wire_gue_port),
+          static_cast<Fragments>(record.fragments),
+          record.source_prefix,
+          record.ping != 0,
+          {Address(std::to_array(record.pool)), record.pool_count},
+          1U << (load(record.table).k & 31),
+          conf.table_stale == 0,
+          load(record.caps_bind) != 0};
+}
+
 }  // namespace
 
 ServiceId id_of(const lb_service& record) {
@@ -51,22 +67,9 @@ unsigned all_bits(const ServiceId& id) { return id.vip.is_v4() ? 32 : 128; }
 std::vector<Service> State::services() const {
   std::vector<Service> all;
   const auto records = pins_.services();
-  for (std::uint32_t number = 0; number < records.size(); number++) {
-    const auto conf = load(records[number].conf);
-    if (conf.state != LB_SERVICE_LIVE) continue;
-    all.push_back({number,
-                   id_of(records[number]),
-                   static_cast<Forward>(conf.forward),
-                   static_cast<Balance>(conf.balance),
-                   ntohs(records[number].wire_gue_port),
-                   static_cast<Fragments>(records[number].fragments),
-                   records[number].source_prefix,
-                   records[number].ping != 0,
-                   {Address(std::to_array(records[number].pool)), records[number].pool_count},
-                   1U << (load(records[number].table).k & 31),
-                   conf.table_stale == 0,
-                   load(records[number].caps_bind) != 0});
-  }
+  for (std::uint32_t number = 0; number < records.size(); number++)
+    if (load(records[number].conf).state == LB_SERVICE_LIVE)
+      all.push_back(to_service(records[number], number));
   std::ranges::sort(all, {}, &Service::id);
   return all;
 }
@@ -83,21 +86,32 @@ std::vector<Backend> State::backends(std::uint32_t service) const {
   return all;
 }
 
+std::optional<Service> State::find_service(const ServiceId& id) const {
+  const auto records = pins_.services();
+  const auto found = std::ranges::find_if(records, [&](const auto& record) {
+    return load(record.conf).state == LB_SERVICE_LIVE && id_of(record) == id;
+  });
+  if (found == records.end()) return std::nullopt;
+  return to_service(*found, static_cast<std::uint32_t>(found - records.begin()));
+}
+
 Service State::service(const ServiceId& id) const {
-  const auto all = services();
-  const auto found = std::ranges::find(all, id, &Service::id);
-  if (found == all.end())
+  const auto found = find_service(id);
+  if (!found)
     throw Error("there is no service " + id.to_string(),
                 "'xdp-lb service list' shows those there are");
   return *found;
 }
 
 std::optional<Backend> State::find_backend(const Service& service, const BackendId& id) const {
-  const auto all = backends(service.number);
   const BackendId wanted{id.address, id.port == service.id.port ? std::uint16_t{0} : id.port};
-  const auto found = std::ranges::find(all, wanted, &Backend::id);
-  if (found == all.end()) return std::nullopt;
-  return *found;
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    const auto conf = load(records[handle].conf);
+    if (is_live(conf) && conf.service == service.number && id_of(records[handle]) == wanted)
+      return to_backend(records[handle], handle);
+  }
+  return std::nullopt;
 }
 
 lb_service& State::record(const ServiceId& id) const {
