@@ -37,6 +37,11 @@ BackendChange read_change(const Command& command) {
   return change;
 }
 
+// Nothing where the kernel is asked.
+std::optional<lb_hop> used_hop(const std::optional<lb_hop>& given) {
+  return given && given->ifindex != 0 ? given : std::nullopt;
+}
+
 // After a change of one backend the kernel looks for all of its service again.
 Notes attend(const Pins& pins, State& state, const ServiceId& id, const BackendId& changed) {
   const auto service = state.service(id);
@@ -57,7 +62,10 @@ int run_backend_add(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
-  if (backend.address != id.vip && !state.find_backend(state.service(id), backend)) {
+  const auto service = state.service(id);
+  if (backend.address != id.vip && !state.find_backend(service, backend)) {
+    require_mtu(id, backend, change.forward.value_or(std::nullopt).value_or(service.forward),
+                used_hop(change.hop));
     if (!change.hop) resolve_ahead(backend.address);
     look_ahead(backend.address, change);
   }
@@ -79,6 +87,13 @@ int run_backend_set(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
+  const auto service = state.service(id);
+  const auto before = state.find_backend(service, backend);
+  if (before && (change.forward || change.hop)) {
+    const auto forward =
+        change.forward ? change.forward->value_or(service.forward) : before->forward;
+    require_mtu(id, backend, forward, change.hop ? used_hop(change.hop) : before->hop);
+  }
   state.set_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());
   return 0;

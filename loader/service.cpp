@@ -111,6 +111,9 @@ int run_service_set(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
+  if (change.forward)
+    for (const auto& backend : state.backends(state.service(id).number))
+      if (!backend.own_forward) require_mtu(id, backend.id, *change.forward, backend.hop);
   state.set_service(id, change);
   print_notes(attend_backends(pins, state, state.service(id).number, {}), command.json());
   return 0;

@@ -53,11 +53,23 @@ std::optional<Neighbour> find_neighbour(const Address& address, unsigned ifindex
   return found;
 }
 
+// Only a locked MTU is one for packets that are forwarded.
+unsigned locked_mtu(const nlattr* metrics) {
+  unsigned mtu = 0;
+  unsigned locks = 0;
+  each_nested(metrics, [&](const nlattr* attr) {
+    if (mnl_attr_get_type(attr) == RTAX_MTU) mtu = mnl_attr_get_u32(attr);
+    if (mnl_attr_get_type(attr) == RTAX_LOCK) locks = mnl_attr_get_u32(attr);
+  });
+  return (locks & (1U << RTAX_MTU)) != 0 ? mtu : 0;
+}
+
 void read_into(Route& route, const nlattr* attr) {
   const auto type = mnl_attr_get_type(attr);
   if (type == RTA_OIF) route.ifindex = mnl_attr_get_u32(attr);
   if (type == RTA_PREFSRC) route.source = from_wire(attr);
   if (type == RTA_GATEWAY) route.gateway = from_wire(attr);
+  if (type == RTA_METRICS) route.mtu = locked_mtu(attr);
   if (type == RTA_GATEWAY || type == RTA_VIA) route.on_link = false;
 }
 

@@ -16,6 +16,7 @@ struct Route {
   std::optional<Address> gateway{};
   std::optional<Address> source{};  // of this host
   bool local = false;               // to an address of this host
+  unsigned mtu = 0;                 // 0: the interface's
 };
 
 std::optional<Route> route_to(const Address& address);

@@ -41,6 +41,39 @@ const Interface* egress(const std::vector<Interface>& all, unsigned index) {
   }
 }
 
+unsigned outer_bytes(Forward forward, const Address& backend) {
+  const unsigned ip = backend.is_v4() ? 20 : 40;
+  switch (forward) {
+    case Forward::ipip:
+      return ip;
+    case Forward::gue:
+      return ip + 12;
+    case Forward::gre:
+      return ip + 4;
+    default:
+      return 0;
+  }
+}
+
+// What is wrong where the way can't carry packets that nobody may make smaller.
+std::string mtu_problem(const std::vector<Interface>& all, unsigned ifindex, unsigned route_mtu,
+                        Forward forward, const Address& backend) {
+  constexpr unsigned least = 1280;  // of IPv6: RFC 8200 5
+  const auto outer = outer_bytes(forward, backend);
+  const auto interface = std::ranges::find(all, ifindex, &Interface::index);
+  if (outer == 0 || interface == all.end()) return {};
+  const auto mtu = route_mtu != 0 ? route_mtu : interface->mtu;
+  if (mtu >= least + outer) return {};
+  return (route_mtu != 0 ? "its route out of " : "its way out, ") + interface->name + ", has MTU " +
+         std::to_string(mtu) + "; IPv6 needs " + std::to_string(least) + ", and mode " +
+         std::string(to_string(forward)) + " " + std::to_string(outer) +
+         " more: " + std::to_string(least + outer);
+}
+
+bool is_v6(const Pins& pins, const Backend& backend) {
+  return load(pins.services()[backend.service].conf).family == LB_IPV6;
+}
+
 std::string attend_static(const std::vector<Interface>& all, const lb_hop& hop) {
   const auto* interface = egress(all, hop.ifindex);
   if (interface == nullptr)
@@ -73,7 +106,9 @@ std::string attend_routed(const Pins& pins, State& state, const std::vector<Inte
   const auto* interface = egress(all, route->ifindex);
   if (interface == nullptr) return {};
   if (tunnel) allow_egress(pins, interface->index);
-  return egress_problem(pins, *interface);
+  const auto problem = egress_problem(pins, *interface);
+  if (!problem.empty() || !is_v6(pins, backend)) return problem;
+  return mtu_problem(all, route->ifindex, route->mtu, backend.forward, address);
 }
 
 std::string attend(const Pins& pins, State& state, const std::vector<Interface>& all,
@@ -84,7 +119,9 @@ std::string attend(const Pins& pins, State& state, const std::vector<Interface>&
     state.set_local(backend, route && route->local);
     if (route && route->source) state.set_source(backend, *route->source);
     if (is_tunnel(backend.forward)) allow_egress(pins, backend.hop->ifindex);
-    return attend_static(all, *backend.hop);
+    const auto problem = attend_static(all, *backend.hop);
+    if (!problem.empty() || !is_v6(pins, backend)) return problem;
+    return mtu_problem(all, backend.hop->ifindex, 0, backend.forward, backend.id.address);
   } catch (const SystemError& error) {
     if (error.error() == ENOBUFS)
       return "the kernel's neighbour table is full: raise net.ipv4.neigh.default.gc_thresh3, and "
@@ -139,6 +176,19 @@ void look_ahead(const Address& address, BackendChange& change) {
     }
   } catch (const SystemError&) {  // likewise
   }
+}
+
+void require_mtu(const ServiceId& service, const BackendId& backend, Forward forward,
+                 const std::optional<lb_hop>& hop) {
+  if (service.vip.is_v4() || forward == Forward::l2) return;
+  const auto route = hop ? std::nullopt : route_to(backend.address);
+  if (!hop && (!route || route->local)) return;
+  const auto problem = mtu_problem(interfaces(), hop ? hop->ifindex : route->ifindex,
+                                   hop ? 0 : route->mtu, forward, backend.address);
+  if (!problem.empty())
+    throw Error(
+        "backend " + backend.to_string() + " of service " + service.to_string() + ": " + problem,
+        "give the way a larger MTU, or use a mode with a smaller outer header");
 }
 
 std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t> service) {

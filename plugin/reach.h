@@ -29,6 +29,11 @@ void resolve_ahead(const Address& address);
 // Fills in what the kernel's route to the address says of a backend to be added. Never throws.
 void look_ahead(const Address& address, BackendChange& change);
 
+// Throws Error where the way to a backend can't carry IPv6's smallest packets of a service with
+// their outer header.
+void require_mtu(const ServiceId& service, const BackendId& backend, Forward forward,
+                 const std::optional<lb_hop>& hop);
+
 // Takes that back for backends that are gone, unless one that is left has the same address.
 void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone);
 

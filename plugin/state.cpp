@@ -124,8 +124,9 @@ void State::set_service(const ServiceId& id, const ServiceChange& change) {
   auto& service = record(id);
   require_options(id, change);
   require_backends(changed(this->service(id), change));
-  require_room(id, with_service(id, change), 0);
-  if (change.fragments || change.ping || change.pool) store(pins_.meta().index_stale, 1U);
+  const bool reindex = change.fragments || change.ping || change.pool;
+  if (reindex || change.forward) require_room(id, with_service(id, change), 0);
+  if (reindex) store(pins_.meta().index_stale, 1U);
   mark_stale(service);
   set_options(service, change);
   auto conf = load(service.conf);
