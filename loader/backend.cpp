@@ -62,13 +62,11 @@ int run_backend_add(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
-  const auto service = state.service(id);
-  if (backend.address != id.vip && !state.find_backend(service, backend)) {
-    require_mtu(id, backend, change.forward.value_or(std::nullopt).value_or(service.forward),
-                used_hop(change.hop));
-    if (!change.hop) resolve_ahead(backend.address);
-    look_ahead(backend.address, change);
-  }
+  state.check_new_backend(id, backend, change);
+  const auto own = change.forward.value_or(std::nullopt);
+  require_mtu(id, backend, own.value_or(state.service(id).forward), used_hop(change.hop));
+  if (!change.hop) resolve_ahead(backend.address);
+  look_ahead(backend.address, change);
   state.add_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());
   return 0;

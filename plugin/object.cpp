@@ -76,8 +76,9 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
   if (arena == nullptr) throw not_ours("it has no map lb_arena");
   bpf_map* egress = bpf_object__find_map_by_name(object.get(), "lb_egress");
   const Fd pinned(::bpf_obj_get(pin_of(pin_path, "lb_egress").c_str()));
-  if (egress == nullptr || (pinned && bpf_map__reuse_fd(egress, pinned.get()) != 0))
-    throw not_ours("its map lb_egress is of no use");
+  if (egress == nullptr) throw not_ours("it has no map lb_egress");
+  const int reused = pinned ? bpf_map__reuse_fd(egress, pinned.get()) : 0;
+  if (reused != 0) throw SystemError(-reused, "using the pinned map lb_egress");
   constants.arena_size = arena_element_size(arena_size);
   if (bpf_map__set_initial_value(constants_map, &constants, sizeof(constants)) != 0 ||
       bpf_map__set_value_size(arena, constants.arena_size) != 0 ||

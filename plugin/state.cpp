@@ -145,26 +145,35 @@ void State::delete_service(const ServiceId& id) {
   settle();
 }
 
-void State::add_backend(const ServiceId& id, const BackendId& backend,
-                        const BackendChange& options) {
-  settle();
-  const auto weight = options.weight.value_or(1);
-  require_weight(weight);
+BackendId State::check_new_backend(const ServiceId& id, const BackendId& backend,
+                                   const BackendChange& options) const {
+  require_weight(options.weight.value_or(1));
   const auto owner = service(id);
   const auto wanted = checked(id, backend);
   if (find_backend(owner, wanted))
     throw Error("service " + id.to_string() + " has backend " + wanted.to_string() + " already",
                 "'xdp-lb backend set' changes it");
+  if (free_backend() == nullptr)
+    throw Error("all " + std::to_string(max_table_backends) + " backends are in use",
+                "delete one first");
+  require_way(owner, wanted, options.forward.value_or(std::nullopt).value_or(owner.forward));
+  return wanted;
+}
+
+lb_backend* State::free_backend() const {
   const auto records = pins_.backends().subspan(1, max_table_backends);
   const auto free = std::ranges::find_if(
       records, [](const auto& record) { return load(record.conf).state == LB_BACKEND_FREE; });
-  if (free == records.end())
-    throw Error("all " + std::to_string(max_table_backends) + " backends are in use",
-                "delete one first");
+  return free == records.end() ? nullptr : &*free;
+}
 
+void State::add_backend(const ServiceId& id, const BackendId& backend,
+                        const BackendChange& options) {
+  settle();
+  const auto wanted = check_new_backend(id, backend, options);
+  const auto owner = service(id);
   const auto own = options.forward.value_or(std::nullopt);
-  require_way(owner, wanted, own.value_or(owner.forward));
-
+  auto* free = free_backend();
   mark_stale(pins_.services()[owner.number]);
   std::ranges::copy(wanted.address.bytes(), free->addr);
   auto head = load(free->head);
@@ -175,7 +184,7 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
   set_hop(*free, head, options.hop.value_or(lb_hop{}));
   lb_backend_conf conf{static_cast<std::uint16_t>(owner.number), 1, htons(wanted.port), 0,
                        static_cast<std::uint8_t>(family_of(wanted.address))};
-  apply_weight(conf, weight);
+  apply_weight(conf, options.weight.value_or(1));
   store(free->conf, conf);
   settle();
 }

@@ -111,6 +111,9 @@ class State {
   void add_service(const ServiceId& id, const ServiceChange& options);
   void set_service(const ServiceId& id, const ServiceChange& change);
   void delete_service(const ServiceId& id);
+  // Throws Error where add_backend() would; changes nothing.
+  BackendId check_new_backend(const ServiceId& id, const BackendId& backend,
+                              const BackendChange& options) const;
   void add_backend(const ServiceId& id, const BackendId& backend, const BackendChange& options);
   void set_backend(const ServiceId& id, const BackendId& backend, const BackendChange& change);
   void delete_backend(const ServiceId& id, const BackendId& backend);
@@ -144,6 +147,7 @@ class State {
   void void_next_hops() const;
   void settle_table(lb_service& service);
   void settle_index();
+  [[nodiscard]] lb_backend* free_backend() const;
   void free_backends();
   void free_services();
 

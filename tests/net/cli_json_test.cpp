@@ -51,8 +51,8 @@ const std::string components =
 const std::string memory =
     "memory.bytes memory.maps.lb_arena memory.maps.lb_meta memory.maps.lb_services "
     "memory.maps.lb_backends memory.maps.lb_vlans memory.maps.lb_egress memory.maps.lb_next_hops "
-    "memory.maps.lb_limits memory.maps.lb_reason_cnt memory.maps.lb_service_cnt "
-    "memory.maps.lb_backend_cnt ";
+    "memory.maps.lb_return_hops memory.maps.lb_flows memory.maps.lb_limits "
+    "memory.maps.lb_reason_cnt memory.maps.lb_service_cnt ";
 const std::string reasons =
     "reasons.no-family reasons.ipv4 reasons.ipv6 reasons.no-family.*.packets "
     "reasons.no-family.*.bytes reasons.ipv4.*.packets reasons.ipv4.*.bytes "

@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(backends) {
        {add + "10.0.0.2", 2, "has backend 10.0.0.2 already"},
        {add + "10.0.0.2:80 -w 7", 2, "has backend 10.0.0.2 already"},
        {add + "10.0.0.3", 2, "has backend 10.0.0.3 already"},
-       {add + "10.0.0.4:8080", 2, "no forwarding mode changes the packet's port"},
+       {add + "10.0.0.4:8080", 2, "mode l2 doesn't change the packet's port"},
        {add + "192.0.2.10", 2, "has the VIP as its address"},
        {add + "10.0.0.4 -w -1", 2, "weight '-1'"},
        {add + "10.0.0.4 -w 65536", 2, "weight '65536'"},
