@@ -28,7 +28,7 @@
 #define LB_SERVICES 4096u	  /* records; a service's number is its index */
 #define LB_BACKENDS 65536u	  /* records; a handle is the index: 1 to 65534, 0: none */
 #define LB_REASONS 32u		  /* room for enum lb_reason */
-#define LB_ARENA_SIZE (16u << 20) /* bytes, by default; always a power of two */
+#define LB_ARENA_SIZE (32u << 20) /* bytes, by default; always a power of two */
 #define LB_ARENA_MAX (1u << 30)
 #define LB_ARENA_ELEMENT (1u << 29) /* the verifier lets no offset be larger */
 

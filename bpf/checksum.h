@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include <bpf/bpf_endian.h>
+
 /*
  * The checksum after one 16-bit word of what it covers changed from old to new.
  * RFC 1624, equation 3: HC' = ~(~HC + ~m + m'). All three as loaded from the
@@ -17,6 +19,16 @@ static __always_inline __u16 checksum_replace(__u16 check, __u16 old, __u16 new)
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum += sum >> 16;
 	return ~sum;
+}
+
+/* The same where the word of TTL and protocol got less by one hop: the sum's
+ * complement grows by as much (RFC 1141). A header's sum is never zero, so its
+ * checksum never becomes 0xffff. */
+static __always_inline __u16 checksum_hop(__u16 check)
+{
+	__u32 sum = check + bpf_htons(0x0100);
+
+	return sum + (sum >= 0xffff);
 }
 
 /* Adds size bytes, a constant multiple of four, to a sum. RFC 1071 2 (B, C):

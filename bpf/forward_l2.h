@@ -18,13 +18,11 @@ static __always_inline bool hop_down(void *l3, __u8 family)
 {
 	if (family == LB_IPV4) {
 		struct iphdr *ip = l3;
-		__u16 *word = (__u16 *)&ip->ttl; /* TTL and protocol share a word */
-		__u16 old = *word;
 
 		if (unlikely(ip->ttl <= 1))
 			return false;
 		ip->ttl--;
-		ip->check = checksum_replace(ip->check, old, *word);
+		ip->check = checksum_hop(ip->check);
 	} else {
 		struct ipv6hdr *ip = l3;
 

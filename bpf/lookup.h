@@ -15,19 +15,21 @@ const volatile struct lb_constants lb_constants SEC(".rodata") = {
 struct lookup {
 	void *arena;
 	struct lb_index_ref index;
+	__u32 mask; /* of offsets in an element of the arena */
 };
 
-/* A pointer to size bytes of an element of the arena, size a power of two, at a
- * multiple of it: whatever offset says, it stays inside. */
-static __always_inline void *arena_at(void *arena, __u32 offset, __u32 size)
+/* Whatever offset says, it stays inside of the arena's element; what is there has a
+ * power of two for its size, and the offset is a multiple of that. */
+static __always_inline void *arena_at(const struct lookup *lookup, void *element, __u32 offset)
 {
-	return arena + (offset & (lb_constants.arena_size - size));
+	return element + (offset & lookup->mask);
 }
 
 static __always_inline bool lookup_start(struct lookup *lookup)
 {
 	__u32 zero = 0;
 
+	lookup->mask = lb_constants.arena_size - 1;
 	lookup->arena = bpf_map_lookup_elem(&lb_arena, &zero);
 	if (!lookup->arena)
 		return false;
@@ -44,12 +46,12 @@ static __always_inline struct lb_index_entry *index_find(const struct lookup *lo
 	__u32 buckets = 1u << (index.bucket_bits & 31);
 	__u32 start = index.line * LB_LINE;
 	__u32 bucket = (__u32)h & (buckets - 1);
-	__u16 *displacement = arena_at(lookup->arena, start + bucket * 2, 2);
+	__u16 *displacement = arena_at(lookup, lookup->arena, start + bucket * 2);
 	__u32 number = ((__u32)(h >> 32) + *displacement) & ((1u << (index.entry_bits & 31)) - 1);
 	__u32 entries = start + ((buckets * 2 + LB_LINE - 1) & -LB_LINE);
 	struct lb_index_entry *entry;
 
-	entry = arena_at(lookup->arena, entries + number * sizeof(*entry), sizeof(*entry));
+	entry = arena_at(lookup, lookup->arena, entries + number * sizeof(*entry));
 	if (!index.line || entry->tag != tag || entry->addr[1] != addr[1] ||
 	    entry->addr[0] != addr[0])
 		return NULL;
@@ -109,10 +111,14 @@ reply_service(const struct lookup *lookup, const struct packet *pkt, bool later,
 {
 	__u8 family = pkt->family | LB_INDEX_BACKEND | (later ? LB_INDEX_FRAGMENT : 0);
 	__u32 tag = lb_index_tag(later ? 0 : (__u16)pkt->ports, pkt->proto, family);
+	struct lookup again;
 
 	if (likely(!(lookup->index.flags & LB_INDEX_HAS_NAT)))
 		return NULL;
-	return service_of(index_find_more(lookup, pkt->src, tag), number);
+	/* read again: nothing of the first look-up needs a register till here */
+	again = *lookup;
+	*(__u64 *)&again.index = *(volatile __u64 *)lookup->arena;
+	return service_of(index_find(&again, pkt->src, tag), number);
 }
 
 /* Is the packet's destination a source address of mode fullnat? */
@@ -143,7 +149,7 @@ static __noinline __u32 second_element_handle(__u32 offset)
 
 	if (!element)
 		return 0;
-	slot = arena_at(element, offset, sizeof(*slot));
+	slot = element + (offset & (LB_ARENA_ELEMENT - sizeof(*slot)));
 	return slot->current;
 }
 
@@ -169,7 +175,7 @@ static __always_inline __u32 backend_pick(const struct lookup *lookup, struct lb
 	/* With a smaller arena the verifier leaves this out of the program. */
 	if (lb_constants.arena_size == LB_ARENA_ELEMENT && offset >= LB_ARENA_ELEMENT)
 		return second_element_handle(offset);
-	slot = arena_at(lookup->arena, offset, sizeof(*slot));
+	slot = arena_at(lookup, lookup->arena, offset);
 	return slot->current;
 }
 

@@ -94,6 +94,8 @@ static __always_inline void hop_refreshed(struct lb_next_hop *next, __u32 hops)
 	/* That forwarding is off says nothing of packets from another interface. */
 	next->hops = next->reason == LB_FORWARDING_OFF ? 0 : hops;
 	next->stamp = bpf_jiffies64();
+	if (next->reason) /* it is old sooner */
+		next->stamp -= LB_NEXT_HOP_JIFFIES - LB_NO_HOP_JIFFIES;
 }
 
 static __noinline int next_hop_refresh(struct xdp_md *ctx, __u32 handle, __u32 hops,
@@ -157,8 +159,7 @@ static __always_inline bool is_stale(const struct lb_next_hop *next, __u32 hops)
 {
 	__u32 age = (__u32)bpf_jiffies64() - next->stamp;
 
-	return next->hops != hops || age > LB_NEXT_HOP_JIFFIES ||
-	       (next->reason && age > LB_NO_HOP_JIFFIES);
+	return next->hops != hops || age > LB_NEXT_HOP_JIFFIES;
 }
 
 /* The backend's next hop on this CPU, or NULL where a number leads outside. */

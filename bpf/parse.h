@@ -59,7 +59,9 @@ static __always_inline bool is_vlan(__be16 ethertype)
 
 static __always_inline bool is_transport(__u8 proto)
 {
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+	if (likely(proto == IPPROTO_TCP))
+		return true;
+	return proto == IPPROTO_UDP;
 }
 
 static __always_inline bool is_icmp(const struct packet *pkt)
@@ -84,23 +86,22 @@ struct vlan_tag {
  */
 static __always_inline __u16 parse_link(void *data, void *end, __be16 *ethertype)
 {
-	struct ethhdr *eth = data;
-	struct vlan_tag *tag = data + sizeof(*eth);
+	struct vlan_tag *tag = data + sizeof(struct ethhdr);
 
 	if ((void *)tag > end)
 		return 0;
-	*ethertype = eth->h_proto;
+	*ethertype = *(__be16 *)(data + 2 * ETH_ALEN); /* the packed struct is read by bytes */
 	if (likely(!is_vlan(*ethertype)))
-		return sizeof(*eth);
+		return sizeof(struct ethhdr);
 	if ((void *)(tag + 1) > end)
 		return 0;
 	*ethertype = tag->ethertype;
 	if (!is_vlan(*ethertype))
-		return sizeof(*eth) + sizeof(*tag);
+		return sizeof(struct ethhdr) + sizeof(*tag);
 	if ((void *)(tag + 2) > end)
 		return 0;
 	*ethertype = tag[1].ethertype;
-	return sizeof(*eth) + 2 * sizeof(*tag);
+	return sizeof(struct ethhdr) + 2 * sizeof(*tag);
 }
 
 static __always_inline void packet_ipv4(struct packet *pkt, const struct iphdr *ip)
