@@ -34,7 +34,7 @@ std::uint32_t parse_arena(const std::string& text) {
   const auto size = parse_number(digits, 1, most >> shift);
   if (!size || ((*size << shift) & ((*size << shift) - 1)) != 0 || (*size << shift) < least)
     throw Error("arena size '" + text + "' is not a power of two from 64K to 1G",
-                "write it like 16M");
+                "write it like 32M");
   return static_cast<std::uint32_t>(*size << shift);
 }
 
@@ -59,7 +59,10 @@ int run_load(const Arguments& arguments) {
       .option("actions,A", "ACTIONS",
               "XDP actions on which the chain goes on after us, with commas; XDP_PASS by default")
       .option("object,o", "OBJECT", "the BPF object file, if not the installed one")
-      .option("arena", "SIZE", "memory for tables, at the first load; 16M by default")
+      .option("arena", "SIZE", "memory for tables, at the first load; 32M by default")
+      .option("flows", "N",
+              "how many flows of mode fullnat are known at once, at the first load; 65536 by "
+              "default")
       .option("key-file", "FILE", "the cluster key, 32 hexadecimal digits; random by default")
       .flag("single-ok", "attach alone where the kernel can't have a chain");
   if (!command.parse(arguments)) return 0;
@@ -77,6 +80,13 @@ int run_load(const Arguments& arguments) {
   }
   if (const auto actions = command.get("actions")) options.chain.actions = parse_actions(*actions);
   if (const auto arena = command.get("arena")) options.arena_size = parse_arena(*arena);
+  if (const auto text = command.get("flows")) {
+    constexpr unsigned long least = 1024;
+    constexpr unsigned long most = 1UL << 24;
+    const auto flows = parse_number(*text, least, most);
+    if (!flows) throw Error("flows '" + *text + "' is not a number from 1024 to 16777216");
+    options.flows = static_cast<std::uint32_t>(*flows);
+  }
   if (const auto file = command.get("key-file")) options.cluster_key = read_key(*file);
   options.chain.single_ok = command.has("single-ok");
 

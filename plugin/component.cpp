@@ -31,6 +31,16 @@ std::uint32_t choose_arena(const LoadOptions& options) {
   return pinned.value_or(options.arena_size.value_or(LB_ARENA_SIZE));
 }
 
+// Keys, of which each flow has two.
+std::uint32_t choose_flow_keys(const LoadOptions& options) {
+  const auto pinned = pinned_flow_keys(options.pin_path);
+  if (pinned && options.flows && *pinned / 2 != *options.flows)
+    throw Error("the maps in " + options.pin_path + " have room for " +
+                    std::to_string(*pinned / 2) + " flows of mode fullnat",
+                "leave --flows out, or unload from all interfaces first");
+  return pinned.value_or(options.flows ? 2 * *options.flows : LB_FLOWS);
+}
+
 void require_absent(const std::vector<Interface>& interfaces, std::uint32_t arena_id) {
   for (const auto& interface : interfaces)
     if (read_chain(interface, arena_id).ours() != nullptr)
@@ -144,7 +154,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   Rollback rollback(options.pin_path, !has_maps(options.pin_path));
   const auto arena_size = choose_arena(options);
   require_absent(interfaces, pinned_arena_id(options.pin_path));
-  make_maps(file, options.pin_path, arena_size);
+  make_maps(file, options.pin_path, arena_size, choose_flow_keys(options));
   const Pins pins(options.pin_path, Access::change);
   State state(pins);
   if (options.cluster_key) require_cluster_key(pins, state, *options.cluster_key);

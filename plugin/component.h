@@ -20,6 +20,7 @@ struct LoadOptions {
   std::string pin_path{default_pin_path};
   std::optional<std::string> object;
   std::optional<std::uint32_t> arena_size;  // bytes, a power of two; for maps not yet made
+  std::optional<std::uint32_t> flows;       // of mode fullnat; likewise
   std::optional<ClusterKey> cluster_key;    // likewise; random where not given
   ChainOptions chain;
 };

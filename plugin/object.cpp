@@ -34,6 +34,12 @@ bpf_map* constants_of(bpf_object* object, lb_constants& constants) {
   return nullptr;
 }
 
+void set_flow_keys(const Object& object, std::uint32_t keys) {
+  bpf_map* flows = bpf_object__find_map_by_name(object.get(), "lb_flows");
+  const int error = flows == nullptr ? -ENOENT : bpf_map__set_max_entries(flows, keys);
+  if (error != 0) throw SystemError(-error, "sizing the map lb_flows");
+}
+
 }  // namespace
 
 void ObjectDeleter::operator()(bpf_object* object) const { bpf_object__close(object); }
@@ -79,6 +85,7 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
   if (egress == nullptr) throw not_ours("it has no map lb_egress");
   const int reused = pinned ? bpf_map__reuse_fd(egress, pinned.get()) : 0;
   if (reused != 0) throw SystemError(-reused, "using the pinned map lb_egress");
+  if (const auto keys = pinned_flow_keys(pin_path)) set_flow_keys(object, *keys);
   constants.arena_size = arena_element_size(arena_size);
   if (bpf_map__set_initial_value(constants_map, &constants, sizeof(constants)) != 0 ||
       bpf_map__set_value_size(arena, constants.arena_size) != 0 ||
@@ -98,8 +105,10 @@ bpf_program* choose_program(const Object& object, const std::string& name) {
   return chosen;
 }
 
-void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size) {
+void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size,
+               std::uint32_t flow_keys) {
   const auto object = open_object(file, pin_path, arena_size);
+  if (!pinned_flow_keys(pin_path)) set_flow_keys(object, flow_keys);
   choose_program(object, "");
   const Diagnostics diagnostics;
   int error = bpf_object__load(object.get());
@@ -108,7 +117,8 @@ void make_maps(const std::string& file, const std::string& pin_path, std::uint32
     error = bpf_map__pin(bpf_object__find_map_by_name(object.get(), "lb_egress"), pin.c_str());
   if (error == 0) return;
   if (error == -ENOMEM || error == -E2BIG)
-    throw SystemError(-error, "making the maps", "a smaller --arena needs less memory");
+    throw SystemError(-error, "making the maps",
+                      "a smaller --arena, and fewer --flows, need less memory");
   throw SystemError(-error, "making the maps in " + pin_path, diagnostics.last_line());
 }
 

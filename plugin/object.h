@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "bpf/abi.h"
+
 struct bpf_object;
 struct bpf_program;
 
@@ -27,7 +29,8 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
 // Has loading the object load this one of its programs alone; returns it.
 bpf_program* choose_program(const Object& object, const std::string& name);
 
-// Makes and pins those maps that aren't pinned yet.
-void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size);
+// Makes and pins those maps that aren't pinned yet. flow_keys: of lb_flows, two a flow.
+void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size,
+               std::uint32_t flow_keys = LB_FLOWS);
 
 }  // namespace xdplb

@@ -197,6 +197,14 @@ std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path) {
   return size;
 }
 
+std::optional<std::uint32_t> pinned_flow_keys(const std::string& pin_path) {
+  const auto* shape = std::ranges::find(shapes, std::string_view("lb_flows"), &MapShape::name);
+  if (!is_pinned(pin_path, *shape)) return std::nullopt;
+  bpf_map_info info{};
+  open_map(pin_path, *shape, Access::read, info);
+  return info.max_entries;
+}
+
 Pins::Pins(const std::string& pin_path, Access access) : path_(pin_path) {
   require_bpffs(pin_path);
   if (!has_maps(pin_path))

@@ -57,6 +57,9 @@ bool has_all_maps(const std::string& pin_path);
 // The arena's size where maps are pinned. Throws Error where one of them is not as it should be.
 std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path);
 
+// The number of keys of lb_flows, likewise.
+std::optional<std::uint32_t> pinned_flow_keys(const std::string& pin_path);
+
 class Pins {
  public:
   // Throws NotLoaded where there are no maps, Error where they are not ours.

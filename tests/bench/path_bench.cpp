@@ -51,13 +51,19 @@ void stay_on_this_cpu() {
     throw SystemError(errno, "staying on one CPU");
 }
 
-// Packets go from bench0 to bench1, and no other ones do.
+// Packets go from bench0 to bench1, and no other ones do. Clients are known there.
 void make_veth() {
   test::ip_tool("link add bench0 type veth peer name bench1");
   for (const auto* name : {"bench0", "bench1"}) {
-    test::set_sysctl("ipv6/conf/" + std::string(name) + "/disable_ipv6", "1");
+    test::set_sysctl("ipv6/conf/" + std::string(name) + "/addr_gen_mode", "1");
     test::ip_tool("link set " + std::string(name) + " up");
   }
+  for (const std::string address : {client_v4, client_v6}) {
+    test::ip_tool("route add " + address + " dev bench0");
+    test::ip_tool("neigh add " + address + " lladdr 06:01:02:03:04:05 dev bench0 nud permanent");
+  }
+  for (const auto* family : {"ipv4", "ipv6"})
+    test::set_sysctl(family + std::string("/conf/bench0/forwarding"), "1");
 }
 
 std::vector<Result> results_of(const std::vector<Row>& rows) {
@@ -84,7 +90,16 @@ void run(const Options& options) {
   add_services(balancer, ifindex);
   install_egress(XDP_LB_OBJECT, balancer.pins(), ifindex);
 
-  auto path = results_of(path_rows(balancer));
+  constexpr std::uint32_t flow_keys = 1U << 22;  // a million flows, with room
+  test::Balancer nat(arena);
+  add_nat_services(nat, ifindex);
+  test::Balancer fullnat(arena, flow_keys);
+  add_fullnat_services(fullnat, ifindex);
+
+  auto rows = path_rows(balancer);
+  std::ranges::move(nat_rows(nat), std::back_inserter(rows));
+  std::ranges::move(fullnat_rows(fullnat), std::back_inserter(rows));
+  auto path = results_of(rows);
   auto live = results_of(live_rows(balancer));
   const unsigned rounds = options.quick ? 3 : 31;
   const std::uint32_t packets = options.quick ? 1U << 18 : 1U << 20;

@@ -31,8 +31,10 @@ const std::vector<Mode> modes{
     {"gue", Forward::gue, 21, {32, 52}, {2.6, 2.6}},
     {"gre", Forward::gre, 22, {24, 44}, {2.6, 2.6}},
 };
+const Mode nat{"nat", Forward::nat, 30, {0, 0}, {2.3, 2.3}};
+const Mode fullnat{"fullnat", Forward::fullnat, 31, {0, 0}, {0, 0}};
 constexpr int no_vip = 9;
-constexpr double syn_target = 2.2, icmp_target = 3, foreign_target = 0.8;
+constexpr double syn_target = 2.2, icmp_target = 3, foreign_target = 0.8, beside_nat_target = 1.6;
 
 // Where a packet's source ends, and its ports are.
 constexpr std::array<std::uint16_t, 2> source_at(bool v4) {
@@ -142,6 +144,20 @@ Row not_for_service(bool v4) {
           foreign_target};
 }
 
+// A backend's, of mode nat, to one client: where that is, packets ask for once a second.
+Row reply(bool v4) {
+  const PacketSpec spec{.from = ip(v4 ? "10.0.0.1" : "2001:db8:b::1"),
+                        .to = ip(v4 ? client_v4 : client_v6),
+                        .sport = 80,
+                        .extensions = {},
+                        .payload = 0};
+  auto bytes = build(spec);
+  bytes.resize(DRIVER_FRAME);
+  const std::uint16_t dport = v4 ? 36 : 56;
+  return {in("reply, nat", v4),          "xdp_lb_inline", bytes, 1U << 16, {dport, dport},
+          {XDP_TX, 0, LB_RETURNED, true}};
+}
+
 // The frame as it is redirected by the program that doesn't grow packets.
 Row ordered(const Mode& mode, bool v4) {
   auto row = to_service(mode, v4, some_flows);
@@ -181,7 +197,9 @@ const Mode& mode(const std::string& name) {
 void add_service(Balancer& balancer, const Mode& mode, bool v4, std::uint32_t ifindex) {
   const auto id = service(v4, mode.vip);
   const std::string net = v4 ? "10.0.0." : "2001:db8:b::";
-  balancer.state().add_service(id, {mode.forward});
+  ServiceChange options{mode.forward};
+  if (mode.forward == Forward::fullnat) options.pool = Pool{ip(net + (v4 ? "128" : "8000")), 64};
+  balancer.state().add_service(id, options);
   for (std::uint16_t number = 1; number <= backends; number++) {
     BackendChange change{1, hop_to(number, ifindex)};
     if (mode.forward != Forward::l2) change.source = ip(net + "254");
@@ -198,6 +216,14 @@ Row live_ordered(const Mode& mode, bool v4) {
 
 std::vector<Row> of(Balancer& balancer, std::vector<Row> rows) {
   for (auto& row : rows) row.balancer = &balancer;
+  return rows;
+}
+
+std::vector<Row> by_flows(const Mode& mode) {
+  std::vector<Row> rows;
+  for (const bool v4 : {true, false})
+    for (const auto flows : {any_flow, some_flows, many_flows})
+      rows.push_back(to_service(mode, v4, flows));
   return rows;
 }
 
@@ -219,13 +245,18 @@ void add_services(Balancer& balancer, std::uint32_t ifindex) {
     for (const bool v4 : {true, false}) add_service(balancer, mode, v4, ifindex);
 }
 
+void add_nat_services(Balancer& balancer, std::uint32_t ifindex) {
+  for (const bool v4 : {true, false}) add_service(balancer, nat, v4, ifindex);
+}
+
+void add_fullnat_services(Balancer& balancer, std::uint32_t ifindex) {
+  for (const bool v4 : {true, false}) add_service(balancer, fullnat, v4, ifindex);
+}
+
 std::vector<Row> path_rows(Balancer& balancer) {
   std::vector<Row> rows{bare("bare XDP_TX", "bare_tx", XDP_TX), swap_floor(true), swap_floor(false),
                         outer_floor()};
-  for (const auto& mode : modes)
-    for (const bool v4 : {true, false})
-      for (const auto flows : {any_flow, some_flows, many_flows})
-        rows.push_back(to_service(mode, v4, flows));
+  for (const auto& mode : modes) std::ranges::move(by_flows(mode), std::back_inserter(rows));
   for (const auto* name : {"l2", "ipip"})
     for (const bool v4 : {true, false}) {
       rows.push_back(syn_flood(mode(name), v4));
@@ -238,6 +269,19 @@ std::vector<Row> path_rows(Balancer& balancer) {
   }
   return of(balancer, rows);
 }
+
+std::vector<Row> nat_rows(Balancer& balancer) {
+  auto rows = by_flows(nat);
+  for (const bool v4 : {true, false}) {
+    rows.push_back(reply(v4));
+    rows.push_back(not_for_service(v4));
+    rows.back().series += ", nat on";
+    rows.back().target = beside_nat_target;
+  }
+  return of(balancer, rows);
+}
+
+std::vector<Row> fullnat_rows(Balancer& balancer) { return of(balancer, by_flows(fullnat)); }
 
 std::vector<Row> live_rows(Balancer& balancer) {
   return of(

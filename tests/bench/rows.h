@@ -39,11 +39,18 @@ struct Row {
   [[nodiscard]] bool v4() const;
 };
 
-// Packets come in by this interface and leave by it.
+// Packets come in by this interface and leave by it. Modes nat and fullnat are other balancers':
+// where they are on, other packets pay for it.
 void add_services(test::Balancer& balancer, std::uint32_t ifindex);
+void add_nat_services(test::Balancer& balancer, std::uint32_t ifindex);
+void add_fullnat_services(test::Balancer& balancer, std::uint32_t ifindex);
+// Whom replies are to: the interface must lead there.
+inline constexpr auto client_v4 = "198.18.0.1", client_v6 = "2001:db8:1::1";
 
 // The first is what the others' costs are net of.
 std::vector<Row> path_rows(test::Balancer& balancer);
+std::vector<Row> nat_rows(test::Balancer& balancer);
+std::vector<Row> fullnat_rows(test::Balancer& balancer);
 inline constexpr const char* ipip_floor = "parse and ipip, v4";
 
 // Those that are sent as live frames, each behind the baseline that it is compared to: a program

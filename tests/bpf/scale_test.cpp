@@ -72,8 +72,12 @@ struct Scale : Balancer {
   unsigned slots_;
 };
 
-void check_scale(std::uint32_t arena_size, unsigned slots) {
-  Scale scale(arena_size, slots);
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(scale)
+
+BOOST_AUTO_TEST_CASE(in_the_default_arena) {
+  Scale scale(LB_ARENA_SIZE, 1024);
   std::mt19937_64 random(test_seed());
   scale.check_service(0);
   scale.check_service(scale.services - 1);
@@ -82,22 +86,6 @@ void check_scale(std::uint32_t arena_size, unsigned slots) {
   scale.check_refused("all 4096 services", [&] { scale.add_one_service_more(); });
   scale.check_refused("all 65534 backends", [&] { scale.add_one_backend_more(); });
   scale.check_service(0);
-}
-
-boost::test_tools::assertion_result full(boost::unit_test::test_unit_id) {
-  boost::test_tools::assertion_result asked(full_counts());
-  asked.message() << "minutes long: XDPLB_TEST_FULL=1 asks for it";
-  return asked;
-}
-
-}  // namespace
-
-BOOST_AUTO_TEST_SUITE(scale)
-
-BOOST_AUTO_TEST_CASE(in_the_default_arena) { check_scale(LB_ARENA_SIZE, 512); }
-
-BOOST_AUTO_TEST_CASE(with_1024_slots, *boost::unit_test::precondition(full)) {
-  check_scale(2 * LB_ARENA_SIZE, 1024);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -97,11 +97,11 @@ std::ostream& operator<<(std::ostream& out, const Totals& totals) {
   return out << " }";
 }
 
-Balancer::Balancer(std::uint32_t arena_size) {
+Balancer::Balancer(std::uint32_t arena_size, std::uint32_t flow_keys) {
   static unsigned made = 0;
   path_ = "/sys/fs/bpf/balancer" + std::to_string(made++);
   const PinLock lock(path_, Access::change);
-  make_maps(XDP_LB_OBJECT, path_, arena_size);
+  make_maps(XDP_LB_OBJECT, path_, arena_size, flow_keys);
   object_ = open_object(XDP_LB_OBJECT, path_, arena_size);
   const Diagnostics diagnostics;
   bpf_program* program = nullptr;

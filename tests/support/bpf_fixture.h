@@ -64,7 +64,7 @@ class Balancer {
   static constexpr std::uint32_t watched_services = 64;
   static constexpr std::uint32_t watched_backends = 512;
 
-  explicit Balancer(std::uint32_t arena_size = 1U << 20);
+  explicit Balancer(std::uint32_t arena_size = 1U << 20, std::uint32_t flow_keys = 1U << 17);
   ~Balancer();
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
