@@ -200,7 +200,7 @@ struct lb_next_hop {
 	__u32 stamp;		     /* jiffies of the answer, their low half */
 	__u32 hops;		     /* lb_arena_head.hops it was made for; 0: none */
 	struct lb_hop hop;
-	__u16 mtu;	  /* of the route; 0: not known */
+	__u16 mtu;	  /* of the route, or of the interface; 0: not known */
 	__u16 vlan;	  /* how frames leave: LB_VLAN_... */
 	__u8 reason;	  /* 0: usable; else the enum lb_reason why not */
 	__u8 forward : 6; /* lb_backend_head's */

@@ -98,6 +98,14 @@ static __always_inline void hop_refreshed(struct lb_next_hop *next, __u32 hops)
 		next->stamp -= LB_NEXT_HOP_JIFFIES - LB_NO_HOP_JIFFIES;
 }
 
+/* Of the interface; 0 where it is gone, or has room for any packet. */
+static __always_inline __u16 device_mtu(struct xdp_md *ctx, __u32 ifindex)
+{
+	__u32 mtu = 0;
+
+	return bpf_check_mtu(ctx, ifindex, &mtu, 0, 0) < 0 || mtu > 0xffff ? 0 : mtu;
+}
+
 static __noinline int next_hop_refresh(struct xdp_md *ctx, __u32 handle, __u32 hops,
 				       struct lb_next_hop *next)
 {
@@ -118,6 +126,7 @@ static __noinline int next_hop_refresh(struct xdp_md *ctx, __u32 handle, __u32 h
 	} else if (head.static_hop) {
 		next->hop = backend->hop[(head.static_hop - 1) & 1];
 		next->vlan = LB_VLAN_KEEP;
+		next->mtu = device_mtu(ctx, next->hop.ifindex);
 		next->reason = 0;
 	} else {
 		next->reason = backend_ask(ctx, next);

@@ -36,11 +36,11 @@ struct Network : Balancer {
     open_egress(links().in);
   }
 
-  void use(const Family& family, const Mode& mode) {
+  void use(const Family& family, const Mode& mode, const std::optional<lb_hop>& hop = {}) {
     const auto id = ServiceId::parse(family.service(proto_tcp));
     for (const auto& backend : state().backends(state().service(id).number))
       state().delete_backend(id, backend.id);
-    BackendChange change{1, std::nullopt};
+    BackendChange change{1, hop};
     change.forward = mode.forward;
     change.source = ip(mode.v4 ? "10.9.0.1" : "2001:db8:9::1");
     state().add_backend(id, BackendId::parse(mode.v4 ? "10.77.0.5" : "2001:db8:77::5"), change);
@@ -113,6 +113,21 @@ BOOST_AUTO_TEST_CASE(the_client_is_told_from_one_byte_on) {
              {std::vector<std::uint16_t>{}, {ether_vlan}, {ether_service_vlan, ether_vlan}})
           for (const auto size : {most + 1, 1500U})
             check_told(balancer, family, packet(family, size, tags), most);
+      }
+    }
+}
+
+// The MTU of the interface that the administrator names.
+BOOST_AUTO_TEST_CASE(a_static_next_hop) {
+  Network balancer;
+  for (const auto& family : icmp_families())
+    for (const auto& mode : modes) {
+      BOOST_TEST_CONTEXT(family.vip.to_string() << ' ' << to_string(mode.forward)) {
+        balancer.use(family, mode, hop_to(1, links().in));
+        const auto most = 1500 - mode.overhead;
+        const auto fits = build(packet(family, most));
+        BOOST_TEST(balancer.run_inline(fits, links().in).out.size() == fits.size() + mode.overhead);
+        check_told(balancer, family, packet(family, most + 1), most);
       }
     }
 }
