@@ -64,7 +64,9 @@ int run_backend_add(const Arguments& arguments) {
   State state(pins);
   state.check_new_backend(id, backend, change);
   const auto own = change.forward.value_or(std::nullopt);
-  require_mtu(id, backend, own.value_or(state.service(id).forward), used_hop(change.hop));
+  const auto forward = own.value_or(state.service(id).forward);
+  require_mtu(id, backend, forward, used_hop(change.hop));
+  if (is_tunnel(forward)) open_way(pins, backend.address, used_hop(change.hop));
   if (!change.hop) resolve_ahead(backend.address);
   look_ahead(backend.address, change);
   state.add_backend(id, backend, change);
@@ -90,7 +92,9 @@ int run_backend_set(const Arguments& arguments) {
   if (before && (change.forward || change.hop)) {
     const auto forward =
         change.forward ? change.forward->value_or(service.forward) : before->forward;
-    require_mtu(id, backend, forward, change.hop ? used_hop(change.hop) : before->hop);
+    const auto hop = change.hop ? used_hop(change.hop) : before->hop;
+    require_mtu(id, backend, forward, hop);
+    if (forward != Forward::l2) open_way(pins, state, *before, hop);
   }
   state.set_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());

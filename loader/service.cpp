@@ -81,6 +81,15 @@ Command& with_options(Command& command) {
               "fall, and a change moves only the flows that it must");
 }
 
+// For those of the service's backends that will have another forwarding mode.
+void prepare_ways(const Pins& pins, State& state, const ServiceId& id, Forward forward) {
+  auto changed = state.backends(state.service(id).number);
+  std::erase_if(changed, [](const auto& backend) { return backend.own_forward; });
+  for (const auto& backend : changed) require_mtu(id, backend.id, forward, backend.hop);
+  if (forward == Forward::l2) return;
+  for (const auto& backend : changed) open_way(pins, state, backend, backend.hop);
+}
+
 }  // namespace
 
 int run_service_add(const Arguments& arguments) {
@@ -111,9 +120,7 @@ int run_service_set(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
-  if (change.forward)
-    for (const auto& backend : state.backends(state.service(id).number))
-      if (!backend.own_forward) require_mtu(id, backend.id, *change.forward, backend.hop);
+  if (change.forward) prepare_ways(pins, state, id, *change.forward);
   state.set_service(id, change);
   print_notes(attend_backends(pins, state, state.service(id).number, {}), command.json());
   return 0;

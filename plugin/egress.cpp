@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 
 #include <cerrno>
+#include <set>
 
 #include "plugin/diagnostics.h"
 #include "plugin/error.h"
@@ -28,6 +29,17 @@ void put(const Pins& pins, unsigned ifindex, int program) {
   throw SystemError(errno, "putting the egress program on " + interface_name(ifindex));
 }
 
+std::set<std::uint32_t> devices_of(const Pins& pins) {
+  std::set<std::uint32_t> devices;
+  std::uint32_t key = 0;
+  const void* last = nullptr;
+  while (::bpf_map_get_next_key(pins.egress().get(), last, &key) == 0) {
+    devices.insert(key);
+    last = &key;
+  }
+  return devices;
+}
+
 }  // namespace
 
 void install_egress(const std::string& file, const Pins& pins, unsigned ifindex) {
@@ -36,7 +48,11 @@ void install_egress(const std::string& file, const Pins& pins, unsigned ifindex)
   const auto* egress = choose_program(object, "xdp_lb_egress");
   const int error = bpf_object__load(object.get());
   if (error != 0) throw SystemError(-error, "loading the egress program", diagnostics.last_line());
-  put(pins, ifindex, bpf_program__fd(egress));
+  auto devices = devices_of(pins);
+  devices.insert(ifindex);
+  for (const auto& port : interfaces())
+    if (port.master == ifindex && port.port_kind == "bond") devices.insert(port.index);
+  for (const auto device : devices) put(pins, device, bpf_program__fd(egress));
 }
 
 void allow_egress(const Pins& pins, unsigned ifindex) {

@@ -9,7 +9,8 @@
 
 namespace xdplb {
 
-// Loads the egress program and puts it on the device, in place of one that is there.
+// Loads the egress program and puts it on the device, with a bond on its ports, where packets come
+// in; and on each device that has an older one.
 void install_egress(const std::string& file, const Pins& pins, unsigned ifindex);
 
 // Puts the egress program on one device more, where it is on any.

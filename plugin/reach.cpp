@@ -191,6 +191,21 @@ void require_mtu(const ServiceId& service, const BackendId& backend, Forward for
         "give the way a larger MTU, or use a mode with a smaller outer header");
 }
 
+void open_way(const Pins& pins, const Address& backend, const std::optional<lb_hop>& hop) {
+  const auto route = hop ? std::nullopt : route_to(backend);
+  if (!hop && (!route || route->local)) return;
+  const auto all = interfaces();
+  const auto* interface = egress(all, hop ? hop->ifindex : route->ifindex);
+  if (interface != nullptr) allow_egress(pins, interface->index);
+}
+
+void open_way(const Pins& pins, State& state, const Backend& backend,
+              const std::optional<lb_hop>& hop) {
+  const auto route = route_to(backend.id.address);
+  if (route && route->source) state.set_source(backend, *route->source);
+  open_way(pins, backend.id.address, hop);
+}
+
 std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t> service) {
   if (service) return state.backends(*service);
   std::vector<Backend> all;

@@ -34,6 +34,13 @@ void look_ahead(const Address& address, BackendChange& change);
 void require_mtu(const ServiceId& service, const BackendId& backend, Forward forward,
                  const std::optional<lb_hop>& hop);
 
+// Makes ready for packets in an outer header, before a backend's mode asks for them: the egress
+// program on its way out.
+void open_way(const Pins& pins, const Address& backend, const std::optional<lb_hop>& hop);
+// And the address that its outer headers come from, of a backend that there is.
+void open_way(const Pins& pins, State& state, const Backend& backend,
+              const std::optional<lb_hop>& hop);
+
 // Takes that back for backends that are gone, unless one that is left has the same address.
 void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone);
 

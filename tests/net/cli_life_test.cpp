@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "plugin/state.h"
 #include "tests/net/cli_fixture.h"
 
 namespace xdplb::test {
@@ -127,6 +128,41 @@ BOOST_AUTO_TEST_CASE(failed_while_loading, *boost::unit_test::precondition(has_s
   machine.load_with_services();
   machine.loader.require("unload eth0 --keep-maps");
   check_failures(machine, "unload eth0 --keep-maps");
+}
+
+// Wherever it is killed, no backend has a mode whose outer headers come from nowhere.
+BOOST_AUTO_TEST_CASE(killed_while_a_mode_changes, *boost::unit_test::precondition(has_strace)) {
+  Machine machine;
+  machine.load();
+  const auto id = nth_service(0);
+  machine.loader.require("service add " + id);
+  const auto modes = "service set " + id + " --forward ";
+  const auto start = [&] {
+    machine.loader.require(modes + "l2");
+    machine.host.ip("route flush 172.16.0.0/24");
+    machine.loader.require("backend del " + id + " 172.16.0.1");
+    machine.loader.require("backend add " + id + " 172.16.0.1");  // no route, and no source
+    machine.host.ip("route add 172.16.0.0/24 via 10.0.0.9");
+  };
+  machine.loader.require("backend add " + id + " 172.16.0.1");
+  start();
+  const int calls = count_calls(machine, "sendto", modes + "gue");
+  BOOST_TEST(calls > 1);
+  int changed = 0;
+  for (int nth = 1; nth <= calls; nth++) BOOST_TEST_CONTEXT("sendto " << nth) {
+      start();
+      const auto killed = run_injected(machine, "sendto", "signal=KILL", nth, modes + "gue");
+      // It asks less of the kernel where a neighbour entry is there already.
+      BOOST_TEST((killed.status == 128 + SIGKILL || killed.status == 0), killed.err);
+      const Pins pins(pin_path, Access::read);
+      const State state(pins);
+      const auto service = state.service(ServiceId::parse(id));
+      const auto backend = state.backends(service.number).at(0);
+      BOOST_TEST((backend.forward == Forward::l2 || backend.source.has_value()));
+      changed += backend.forward == Forward::gue ? 1 : 0;
+    }
+  BOOST_TEST(changed > 0);
+  BOOST_TEST(changed < calls);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
