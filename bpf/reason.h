@@ -29,7 +29,8 @@ enum lb_reason {
 	LB_OFF_LINK = 13,	/* the route to the backend leads through a gateway */
 	LB_FORWARDING_OFF = 14, /* forwarding is off on the packet's interface */
 	LB_VLAN_MISMATCH = 15,	/* the packet has more or fewer VLAN tags than its way out */
-	/* XDP_PASS: a number in a map leads outside of another; a defect */
+	/* XDP_PASS, or XDP_DROP of what was changed already: a number in a map leads
+	 * outside of another; a defect */
 	LB_INTERNAL = 16,
 	/* XDP_DROP: for a service, and can't be sent in its forwarding mode */
 	LB_NO_SOURCE = 17, /* no address of this host to send from */
