@@ -94,7 +94,7 @@ int run_backend_set(const Arguments& arguments) {
         change.forward ? change.forward->value_or(service.forward) : before->forward;
     const auto hop = change.hop ? used_hop(change.hop) : before->hop;
     require_mtu(id, backend, forward, hop);
-    if (forward != Forward::l2) open_way(pins, state, *before, hop);
+    if (is_tunnel(forward)) open_way(pins, state, *before, hop);
   }
   state.set_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());

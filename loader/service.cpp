@@ -86,7 +86,7 @@ void prepare_ways(const Pins& pins, State& state, const ServiceId& id, Forward f
   auto changed = state.backends(state.service(id).number);
   std::erase_if(changed, [](const auto& backend) { return backend.own_forward; });
   for (const auto& backend : changed) require_mtu(id, backend.id, forward, backend.hop);
-  if (forward == Forward::l2) return;
+  if (!is_tunnel(forward)) return;
   for (const auto& backend : changed) open_way(pins, state, backend, backend.hop);
 }
 

@@ -106,7 +106,7 @@ std::string attend_routed(const Pins& pins, State& state, const std::vector<Inte
   const auto* interface = egress(all, route->ifindex);
   if (interface == nullptr) return {};
   if (tunnel) allow_egress(pins, interface->index);
-  const auto problem = egress_problem(pins, *interface);
+  auto problem = egress_problem(pins, *interface);
   if (!problem.empty() || !is_v6(pins, backend)) return problem;
   return mtu_problem(all, route->ifindex, route->mtu, backend.forward, address);
 }
@@ -119,7 +119,7 @@ std::string attend(const Pins& pins, State& state, const std::vector<Interface>&
     state.set_local(backend, route && route->local);
     if (route && route->source) state.set_source(backend, *route->source);
     if (is_tunnel(backend.forward)) allow_egress(pins, backend.hop->ifindex);
-    const auto problem = attend_static(all, *backend.hop);
+    auto problem = attend_static(all, *backend.hop);
     if (!problem.empty() || !is_v6(pins, backend)) return problem;
     return mtu_problem(all, backend.hop->ifindex, 0, backend.forward, backend.id.address);
   } catch (const SystemError& error) {
@@ -180,7 +180,7 @@ void look_ahead(const Address& address, BackendChange& change) {
 
 void require_mtu(const ServiceId& service, const BackendId& backend, Forward forward,
                  const std::optional<lb_hop>& hop) {
-  if (service.vip.is_v4() || forward == Forward::l2) return;
+  if (service.vip.is_v4() || !is_tunnel(forward)) return;
   const auto route = hop ? std::nullopt : route_to(backend.address);
   if (!hop && (!route || route->local)) return;
   const auto problem = mtu_problem(interfaces(), hop ? hop->ifindex : route->ifindex,
