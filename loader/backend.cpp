@@ -87,6 +87,7 @@ int run_backend_set(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
+  state.check_change(id, backend, change);
   const auto service = state.service(id);
   const auto before = state.find_backend(service, backend);
   if (before && (change.forward || change.hop)) {

@@ -120,6 +120,7 @@ int run_service_set(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
+  state.check_change(id, change);
   if (change.forward) prepare_ways(pins, state, id, *change.forward);
   state.set_service(id, change);
   print_notes(attend_backends(pins, state, state.service(id).number, {}), command.json());

@@ -119,14 +119,18 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   settle();
 }
 
+void State::check_change(const ServiceId& id, const ServiceChange& change) const {
+  require_options(id, change);
+  require_backends(changed(service(id), change));
+  if (change.fragments || change.ping || change.pool || change.forward)
+    require_room(id, with_service(id, change), 0);
+}
+
 void State::set_service(const ServiceId& id, const ServiceChange& change) {
   settle();
+  check_change(id, change);
   auto& service = record(id);
-  require_options(id, change);
-  require_backends(changed(this->service(id), change));
-  const bool reindex = change.fragments || change.ping || change.pool;
-  if (reindex || change.forward) require_room(id, with_service(id, change), 0);
-  if (reindex) store(pins_.meta().index_stale, 1U);
+  if (change.fragments || change.ping || change.pool) store(pins_.meta().index_stale, 1U);
   mark_stale(service);
   set_options(service, change);
   auto conf = load(service.conf);
@@ -189,14 +193,20 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
   settle();
 }
 
+void State::check_change(const ServiceId& id, const BackendId& backend,
+                         const BackendChange& change) const {
+  if (change.weight) require_weight(*change.weight);
+  const auto owner = service(id);
+  const auto its_id = id_of(record(owner, backend));
+  if (change.forward) require_way(owner, its_id, change.forward->value_or(owner.forward));
+}
+
 void State::set_backend(const ServiceId& id, const BackendId& backend,
                         const BackendChange& change) {
   settle();
-  if (change.weight) require_weight(*change.weight);
+  check_change(id, backend, change);
   const auto owner = service(id);
   auto& changed = record(owner, backend);
-  if (change.forward)
-    require_way(owner, find_backend(owner, backend)->id, change.forward->value_or(owner.forward));
   if (change.hop) {
     set_hop(changed, load(changed.head), *change.hop);
     void_next_hops();

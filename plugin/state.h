@@ -111,7 +111,10 @@ class State {
   void add_service(const ServiceId& id, const ServiceChange& options);
   void set_service(const ServiceId& id, const ServiceChange& change);
   void delete_service(const ServiceId& id);
-  // Throws Error where add_backend() would; changes nothing.
+  // These throw Error where the change itself would, and change nothing.
+  void check_change(const ServiceId& id, const ServiceChange& change) const;
+  void check_change(const ServiceId& id, const BackendId& backend,
+                    const BackendChange& change) const;
   BackendId check_new_backend(const ServiceId& id, const BackendId& backend,
                               const BackendChange& options) const;
   void add_backend(const ServiceId& id, const BackendId& backend, const BackendChange& options);

@@ -58,7 +58,8 @@ Way kernel_way(const std::string& device, unsigned mtu) {
 
 Way static_way(std::uint32_t ifindex, std::uint16_t number) {
   const auto hop = hop_to(number, ifindex);
-  return {Way::as_they_came, ifindex, std::to_array(hop.dst), std::to_array(hop.src)};
+  const unsigned mtu = ifindex == no_device ? 0 : 1500;
+  return {Way::as_they_came, ifindex, std::to_array(hop.dst), std::to_array(hop.src), mtu};
 }
 
 Way troubled(lb_reason reason) {
