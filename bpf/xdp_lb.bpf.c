@@ -73,6 +73,18 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 	return leave(pkt, LB_NOT_SERVICE, XDP_PASS);
 }
 
+/* What may come back from a backend, to its client. */
+static __always_inline int return_flow(struct xdp_md *ctx, struct way *way, bool hidden,
+				       enum growth growth)
+{
+	void *data = (void *)(long)ctx->data;
+
+	if (unlikely(data + 1 > (void *)(long)ctx->data_end || is_group_frame(data)))
+		return hidden ? leave(way->pkt, LB_GROUP_FRAME, XDP_PASS)
+			      : leave_service(way->pkt, way->service, LB_GROUP_FRAME, XDP_PASS);
+	return hidden ? reply_fullnat(ctx, way, growth) : reply_nat(ctx, way, growth);
+}
+
 static __always_inline int unusual_go(struct xdp_md *ctx, enum growth growth)
 {
 	struct lb_scratch *s = scratch();
@@ -87,10 +99,8 @@ static __always_inline int unusual_go(struct xdp_md *ctx, enum growth growth)
 	way.record = bpf_map_lookup_elem(&lb_services, &way.service);
 	if (!lookup_start(&lookup) || !way.record)
 		return leave(&s->pkt, LB_INTERNAL, XDP_PASS);
-	if (s->kind == REPLY_TO_POOL)
-		return reply_fullnat(ctx, &way, growth);
-	if (s->kind == REPLY_OF_NAT)
-		return reply_nat(ctx, &way, growth);
+	if (s->kind != FOR_SERVICE)
+		return return_flow(ctx, &way, s->kind == REPLY_TO_POOL, growth);
 	return balance_flow(ctx, &way, &s->pkt, flow, growth);
 }
 
