@@ -212,6 +212,7 @@ static __always_inline struct lb_flow *flow_make(const struct way *way, struct l
 	s->entry.service = way->service;
 	s->entry.backend = way->backend;
 	s->entry.state = way->flow->proto == IPPROTO_UDP ? LB_FLOW_UDP
+			 : flags & (TCP_FIN | TCP_RST)	 ? LB_FLOW_CLOSING
 			 : flags & TCP_SYN		 ? LB_FLOW_OPENING
 							 : LB_FLOW_OPEN;
 	__builtin_memset(&s->peer, 0, sizeof(s->peer));
