@@ -204,18 +204,19 @@ Bytes Generator::noise() {
   return frame;
 }
 
+Bytes Generator::perhaps_bent(Bytes frame, std::size_t one_in_these) {
+  if (!one_in(one_in_these)) {
+    note("unbent");
+    return frame;
+  }
+  for (std::size_t times = 1 + below(3); times > 0 && frame.size() >= 20; times--) bend(frame);
+  return frame;
+}
+
 Bytes Generator::next() {
   if (one_in(20)) return noise();
   const auto& service = services_[below(services_.size())];
-  auto frame = one_in(4) ? icmp(service) : packet(service);
-  if (!one_in(3))
-    note("unbent");
-  else
-    for (std::size_t times = 1 + below(3); times > 0; times--) {
-      bend(frame);
-      if (frame.size() < 20) break;
-    }
-  return frame;
+  return perhaps_bent(one_in(4) ? icmp(service) : packet(service), 3);
 }
 
 }  // namespace xdplb::test

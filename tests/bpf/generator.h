@@ -24,7 +24,7 @@ class Generator {
   // How many frames of each kind there were.
   [[nodiscard]] const std::map<std::string, std::size_t>& kinds() const { return kinds_; }
 
- private:
+ protected:
   PacketSpec spec(const ServiceId& service);
   Address source(const Address& vip);
   std::size_t payload();
@@ -36,11 +36,15 @@ class Generator {
   Bytes echo_request(const ServiceId& service);
   Bytes error(const ServiceId& service);
   Bytes quote(const ServiceId& service, const Address& client);
+  Bytes quote_of(PacketSpec sent);
+  Bytes error_about(const PacketSpec& carrier, const Bytes& quoted);
   Bytes message(PacketSpec spec, std::uint8_t type, std::uint8_t code, const Bytes& rest);
   Address destination(const Address& vip);
   std::vector<std::uint16_t> tags();
   std::vector<Extension> extensions();
   void bend(Bytes& frame);
+  // Sometimes.
+  Bytes perhaps_bent(Bytes frame, std::size_t one_in_these);
   Bytes noise();
   // What a word of zero must become to bring a checksum from this one to where carries are.
   std::uint16_t steer(std::uint16_t checksum);

@@ -59,18 +59,23 @@ Bytes Generator::echo_request(const ServiceId& service) {
   return message(described, type, one_in(16) ? byte() : std::uint8_t{0}, rest);
 }
 
-// A packet from the VIP to one of its clients, or what routers kept of it.
+// A packet from the VIP to one of its clients.
 Bytes Generator::quote(const ServiceId& service, const Address& client) {
   auto sent = spec(service);
-  sent.tags.clear();
   sent.from = one_in(16) ? source(service.vip) : service.vip;
   sent.to = client;
   sent.sport = service.port != 0 && !one_in(16) ? service.port : word();
   sent.dport = word();
+  return quote_of(sent);
+}
+
+// Of the whole packet, or what routers kept of it.
+Bytes Generator::quote_of(PacketSpec sent) {
+  sent.tags.clear();
   sent.padding = 0;
   const auto frame = build(sent);
   Bytes packet(frame.begin() + 14, frame.end());
-  const bool v4 = client.is_v4();
+  const bool v4 = sent.to.is_v4();
   std::size_t header = v4 ? 20 + sent.options.size() : 40;
   for (const auto& extension : sent.extensions) header += 1 + extension.rest.size();
   if (one_in(2)) packet.resize(std::min(packet.size(), header + 8));
@@ -82,10 +87,13 @@ Bytes Generator::quote(const ServiceId& service, const Address& client) {
 }
 
 Bytes Generator::error(const ServiceId& service) {
-  note("ICMP error");
   auto carrier = spec(service);
   if (!one_in(8)) carrier.to = service.vip;
-  const auto quoted = quote(service, source(service.vip));
+  return error_about(carrier, quote(service, source(service.vip)));
+}
+
+Bytes Generator::error_about(const PacketSpec& carrier, const Bytes& quoted) {
+  note("ICMP error");
   Bytes rest{0, 0, byte(), byte()};
   rest.insert(rest.end(), quoted.begin(), quoted.end());
   const bool v4 = carrier.to.is_v4();

@@ -26,7 +26,8 @@ unsigned bits(unsigned slots) { return static_cast<unsigned>(std::countr_zero(sl
 std::vector<std::uint16_t> ModelService::owners() const {
   TableSpec spec{keys_of(id).table_seed, bits(slots), balance};
   for (const auto& backend : backends)
-    spec.backends.push_back({ip(backend.address).bytes(), 0, backend.weight, backend.drain});
+    spec.backends.push_back(
+        {ip(backend.address).bytes(), backend.port, backend.weight, backend.drain});
   std::vector<std::uint16_t> owners;
   for (const auto choice : build_table(spec).first)
     owners.push_back(choice == no_backend ? std::uint16_t{0} : backends.at(choice).number);

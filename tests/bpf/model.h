@@ -17,6 +17,7 @@ struct ModelBackend {
   std::uint16_t number;  // as for Balancer::add_backend()
   unsigned weight = 1;
   bool drain = false;
+  std::uint16_t port = 0;  // 0: the service's
 };
 
 struct ModelService {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "tests/bpf/pipeline_nat.h"
+
 namespace xdplb::test {
 
 namespace {
@@ -13,22 +15,12 @@ lb_family family_of_vip(const PipelineService& service) {
   return service.id.vip.is_v4() ? LB_IPV4 : LB_IPV6;
 }
 
-bool is_group(const Bytes& frame) { return frame[0] % 2 != 0; }
-
-Fate leaves(lb_reason reason, std::uint32_t verdict, const PipelineService* service = nullptr) {
-  Fate fate;
-  fate.reason = reason;
-  fate.verdict = verdict;
-  fate.service = service;
-  return fate;
-}
-
 // Why packets can't go to the backend; LB_FORWARDED: they can.
 lb_reason trouble(const PipelineBackend& backend) {
   const auto& way = backend.way;
   if (backend.forward == Forward::l2 && way.gateway) return LB_OFF_LINK;
   if (way.trouble != LB_FORWARDED) return way.trouble;
-  if (backend.forward != Forward::l2 && !backend.source) return LB_NO_SOURCE;
+  if (is_tunnel(backend.forward) && !backend.source) return LB_NO_SOURCE;
   return LB_FORWARDED;
 }
 
@@ -38,7 +30,37 @@ bool tags_fit(const Way& way, const Parsed& packet) {
   return way.tags == Way::as_they_came || tags == 1;
 }
 
+// A TCP header behind this is not looked at for its flags.
+constexpr std::size_t far_into_the_frame = 0x3ff;
+
 }  // namespace
+
+bool is_group(const Bytes& frame) { return frame[0] % 2 != 0; }
+
+Fate leaves(lb_reason reason, std::uint32_t verdict, const PipelineService* service) {
+  Fate fate;
+  fate.reason = reason;
+  fate.verdict = verdict;
+  fate.service = service;
+  return fate;
+}
+
+bool is_sent(const Fate& fate) {
+  return (fate.reason == LB_FORWARDED || fate.reason == LB_RETURNED) && fate.verdict != XDP_PASS;
+}
+
+Tuple tuple_of(const Parsed& packet) {
+  return {packet.from, packet.to, packet.sport, packet.dport, packet.proto};
+}
+
+void take_part(Fate& fate, const Bytes& frame, const Parsed& packet, Flows::Side side,
+               Flows::Known flow) {
+  fate.flow = std::move(flow);
+  fate.side = side;
+  fate.uses = packet.kind != Parsed::icmp;
+  if (packet.proto == proto_tcp && packet.l4 <= far_into_the_frame)
+    fate.flags = frame[packet.l4 + 13];
+}
 
 Totals counters_of(const Fate& fate) {
   const lb_counter one{1, fate.bytes};
@@ -49,13 +71,22 @@ Totals counters_of(const Fate& fate) {
   return moved;
 }
 
-Fate Pipeline::judge(const Bytes& frame, std::uint32_t ingress, Program program) const {
-  const Passage passage{frame, parse(frame), ingress, program};
+Fate Pipeline::judge(const Bytes& frame, std::uint32_t ingress, Program program,
+                     const Tuple* sent) const {
+  Passage passage{frame, parse(frame), ingress, program, sent};
+  if (passage.packet.kind == Parsed::icmp) passage.quote = quoted(frame, passage.packet);
   auto fate = serve(passage);
   fate.family = passage.packet.family;
   fate.bytes = passage.packet.end;
   if (fate.verdict == XDP_PASS) fate.out = frame;
   return fate;
+}
+
+void Pipeline::happened(const Fate& fate) {
+  if (fate.opens)
+    flows_.add(fate.flow, fate.flags);
+  else if (fate.uses)
+    flows_.use(*fate.flow, fate.side, fate.flags);
 }
 
 template <typename Wanted>
@@ -88,8 +119,8 @@ Fate Pipeline::serve(const Passage& passage) const {
   switch (packet.kind) {
     case Parsed::whole: {
       const auto* service = find(packet, packet.proto, packet.dport);
-      if (service == nullptr) return leaves(LB_NOT_SERVICE, XDP_PASS);
-      return balance(passage, *service, {packet.from, packet.sport, packet.dport});
+      if (service == nullptr) return serve_reply(passage, tuple_of(packet), LB_NOT_SERVICE);
+      return balance(passage, *service, tuple_of(packet));
     }
     case Parsed::first_fragment:
     case Parsed::later_fragment:
@@ -116,22 +147,26 @@ Fate Pipeline::serve_fragment(const Passage& passage) const {
                                static_cast<std::uint8_t>(candidate.id.protocol) == packet.proto;
                       })
             : find(packet, packet.proto, packet.dport);
+  const auto flow = tuple_of(packet);
+  const bool reply = service == nullptr;
+  if (reply) service = replier(packet, flow);
   if (service == nullptr) return leaves(later ? LB_LATER_FRAGMENT : LB_NOT_SERVICE, XDP_PASS);
   if (service->fragments == Fragments::drop) return leaves(LB_FRAGMENT, XDP_DROP, service);
   if (service->fragments == Fragments::pass) return leaves(LB_FRAGMENT_PASSED, XDP_PASS, service);
-  return balance(passage, *service, {packet.from, 0, 0});
+  return reply ? serve_reply(passage, flow, LB_INTERNAL) : balance(passage, *service, flow);
 }
 
-// An error belongs to the flow that it quotes (RFC 7690): to its backend, as it is.
+// An error belongs to the flow that it quotes (RFC 7690).
 Fate Pipeline::serve_icmp(const Passage& passage) const {
-  const auto quote = quoted(passage.frame, passage.packet);
+  const auto& quote = passage.quote;
   if (quote.kind == Quote::nothing) return serve_echo(passage);
   if (quote.kind == Quote::of_fragment)
     return is_vip(passage.packet) ? leaves(LB_ICMP_FRAGMENT, XDP_DROP)
                                   : leaves(LB_NOT_TRANSPORT, XDP_PASS);
+  const Tuple flow{quote.client, passage.packet.to, quote.sport, quote.dport, quote.proto};
   const auto* service = find(passage.packet, quote.proto, quote.dport);
-  if (service == nullptr) return leaves(LB_NOT_TRANSPORT, XDP_PASS);
-  return balance(passage, *service, {quote.client, quote.sport, quote.dport});
+  if (service == nullptr) return serve_reply(passage, flow, LB_NOT_TRANSPORT);
+  return balance(passage, *service, flow);
 }
 
 Fate Pipeline::serve_echo(const Passage& passage) const {
@@ -146,38 +181,84 @@ Fate Pipeline::serve_echo(const Passage& passage) const {
 }
 
 Fate Pipeline::balance(const Passage& passage, const PipelineService& service,
-                       const Flow& flow) const {
+                       const Tuple& flow) const {
   if (is_group(passage.frame)) return leaves(LB_GROUP_FRAME, XDP_PASS, &service);
-  const auto [backend, entropy] = service.pick(flow.client, flow.sport, flow.dport);
+  const auto [backend, entropy] = service.pick(flow.from, flow.sport, flow.dport);
   if (backend == nullptr) return leaves(LB_NO_BACKEND, XDP_DROP, &service);
-  return send(passage, service, *backend, entropy);
+  return send(passage, service, *backend, entropy, flow);
 }
 
 Fate Pipeline::send(const Passage& passage, const PipelineService& service,
-                    const PipelineBackend& backend, std::uint16_t entropy) const {
-  const auto& packet = passage.packet;
-  const auto& way = backend.way;
-  auto fate = leaves(LB_FORWARDED, XDP_PASS, &service);
-  fate.backend = &backend;
-  if (backend.local) return fate;
+                    const PipelineBackend& backend, std::uint16_t entropy,
+                    const Tuple& flow) const {
+  if (backend.local) {
+    auto fate = leaves(LB_FORWARDED, XDP_PASS, &service);
+    fate.backend = &backend;
+    return fate;
+  }
   const auto reason = trouble(backend);
   if (reason != LB_FORWARDED) return leaves(reason, XDP_DROP, &service);
+  if (backend.forward == Forward::fullnat) return send_hidden(passage, service, backend, flow);
+  Aim aim{service, &backend, backend.way, entropy};
+  if (backend.forward == Forward::nat)
+    aim.to = {flow.from, backend.id.address, flow.sport, service.port_of(backend), flow.proto};
+  return leave(passage, aim);
+}
+
+// The flow's source is another one; an error opens no flow.
+Fate Pipeline::send_hidden(const Passage& passage, const PipelineService& service,
+                           const PipelineBackend& backend, const Tuple& flow) const {
+  Fate part;
+  take_part(part, passage.frame, passage.packet, Flows::client, flows_.find(Flows::client, flow));
+  part.opens = part.flow == nullptr || (part.uses && Flows::reopens(*part.flow, part.flags));
+  if (part.opens && !part.uses) return leaves(LB_NO_FLOW, XDP_DROP, &service);
+  if (part.opens) {
+    const auto& from = passage.sent != nullptr ? *passage.sent : flow;
+    const Tuple sent{from.from, backend.id.address, from.sport, service.port_of(backend),
+                     flow.proto};
+    part.flow = std::make_shared<Flows::Flow>(Flows::Flow{flow, sent, &service, &backend});
+  }
+  const auto& to = *part.flow->to;
+  auto fate = leave(passage, {service, &to, to.way, 0, part.flow->sent, true});
+  fate.flow = part.flow;
+  fate.opens = part.opens;
+  fate.uses = part.uses;
+  fate.flags = part.flags;
+  return fate;
+}
+
+Fate Pipeline::leave(const Passage& passage, const Aim& aim) const {
+  const auto& packet = passage.packet;
+  const auto& way = aim.way;
   const auto size = packet.end - packet.l3;
-  const auto outer = overhead(backend);
+  const auto outer = aim.backend != nullptr ? overhead(*aim.backend) : 0;
   // What is longer than its own interface allows, the host put together, and will take apart.
   const bool whole = size <= mtus_.at(passage.ingress);
   if ((outer != 0 || whole) && way.mtu != 0 && size + outer > way.mtu)
-    return too_big(passage, service, way.mtu - outer);
-  if (hops_left(passage.frame, packet) <= 1) return leaves(LB_TTL_EXPIRED, XDP_DROP, &service);
-  if (!tags_fit(way, packet)) return leaves(LB_VLAN_MISMATCH, XDP_DROP, &service);
+    return too_big(passage, aim.service, way.mtu - outer);
+  if (hops_left(passage.frame, packet) <= 1) return leaves(LB_TTL_EXPIRED, XDP_DROP, &aim.service);
+  if (!tags_fit(way, packet)) return leaves(LB_VLAN_MISMATCH, XDP_DROP, &aim.service);
 
   const bool same = way.ifindex == passage.ingress;
   const bool by_egress = passage.program == Program::by_egress && (outer != 0 || !same);
-  fate.egress = by_egress && egress_.contains(way.ifindex);
-  if (by_egress && !fate.egress && outer != 0) return leaves(LB_NO_EGRESS, XDP_DROP, &service);
-  fate.verdict = same && !fate.egress ? XDP_TX : XDP_REDIRECT;
-  fate.out = bytes_for(passage.frame, packet, backend, service.gue_port, entropy);
+  const bool egress = by_egress && egress_.contains(way.ifindex);
+  if (by_egress && !egress && outer != 0) return leaves(LB_NO_EGRESS, XDP_DROP, &aim.service);
+  auto fate = leaves(aim.backend != nullptr ? LB_FORWARDED : LB_RETURNED,
+                     same && !egress ? XDP_TX : XDP_REDIRECT, &aim.service);
+  fate.backend = aim.backend;
+  fate.egress = egress;
+  fate.out = bytes_of(passage, aim);
   return fate;
+}
+
+Bytes Pipeline::bytes_of(const Passage& passage, const Aim& aim) {
+  const auto& packet = passage.packet;
+  if (!aim.to)
+    return bytes_for(passage.frame, packet, *aim.backend, aim.service.gue_port, aim.entropy);
+  auto sent = as_l2(passage.frame, packet, aim.way);
+  if (packet.kind != Parsed::icmp) return rewritten(std::move(sent), packet, *aim.to);
+  const bool source_too = aim.backend == nullptr || aim.hides_source;
+  return rewritten_error(std::move(sent), packet, passage.quote, *aim.to, source_too);
 }
 
 Fate Pipeline::too_big(const Passage& passage, const PipelineService& service, unsigned mtu) const {

@@ -76,15 +76,6 @@ Bytes one_hop_less(Bytes frame, const Parsed& packet) {
   return frame;
 }
 
-Bytes as_l2(Bytes frame, const Parsed& packet, const Way& way) {
-  frame = one_hop_less(std::move(frame), packet);
-  std::ranges::copy(way.dst, frame.begin());
-  std::ranges::copy(way.src, frame.begin() + 6);
-  if (way.tags == Way::one)  // priority and drop eligibility stay
-    put16(frame, 14, static_cast<std::uint16_t>((get16(frame, 14) & 0xf000) | way.vlan));
-  return frame;
-}
-
 // Has the packet a checksum over all of its transport, right behind the IP header?
 bool is_summed(const Bytes& frame, const Parsed& packet) {
   if (packet.kind != Parsed::whole && packet.kind != Parsed::icmp) return false;
@@ -127,6 +118,15 @@ std::size_t quote_size(const Parsed& packet) {
 }
 
 }  // namespace
+
+Bytes as_l2(Bytes frame, const Parsed& packet, const Way& way) {
+  frame = one_hop_less(std::move(frame), packet);
+  std::ranges::copy(way.dst, frame.begin());
+  std::ranges::copy(way.src, frame.begin() + 6);
+  if (way.tags == Way::one)  // priority and drop eligibility stay
+    put16(frame, 14, static_cast<std::uint16_t>((get16(frame, 14) & 0xf000) | way.vlan));
+  return frame;
+}
 
 unsigned hops_left(const Bytes& frame, const Parsed& packet) {
   return frame[packet.l3 + (packet.family == LB_IPV4 ? 8U : 7U)];

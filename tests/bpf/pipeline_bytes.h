@@ -12,7 +12,9 @@ namespace xdplb::test {
 unsigned hops_left(const Bytes& frame, const Parsed& packet);
 // Bytes that the backend's mode adds.
 unsigned overhead(const PipelineBackend& backend);
-// The frame on its way to the backend, by its mode.
+// One hop less to live, and the link header of the way out.
+Bytes as_l2(Bytes frame, const Parsed& packet, const Way& way);
+// The frame on its way to the backend, by its mode, if that doesn't rewrite it (pipeline_nat.h).
 Bytes bytes_for(const Bytes& frame, const Parsed& packet, const PipelineBackend& backend,
                 std::uint16_t gue_port, std::uint16_t entropy);
 

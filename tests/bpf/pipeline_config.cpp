@@ -15,12 +15,17 @@ Address prefix_of(const Address& address, unsigned bits) {
 
 }  // namespace
 
+bool Network::contains(const Address& address) const {
+  return first.is_v4() == address.is_v4() &&
+         prefix_of(address, first.is_v4() ? 96 + bits : bits) == first;
+}
+
 void PipelineService::build_owners() {
   ModelService model{id, slots, Balance::slack, {}};
   for (const auto& backend : backends)
     model.backends.push_back({backend.id.address.to_string(),
                               static_cast<std::uint16_t>(model.backends.size() + 1), backend.weight,
-                              backend.drain});
+                              backend.drain, backend.id.port});
   owners = model.owners();
 }
 

@@ -34,6 +34,15 @@ struct PipelineBackend {
   Way way{};
 };
 
+// Where the kernel's routes lead to, and so replies to clients in there.
+struct Network {
+  Address first{};
+  unsigned bits = 0;
+  Way way{};
+
+  [[nodiscard]] bool contains(const Address& address) const;
+};
+
 struct PipelineService {
   struct Pick {
     const PipelineBackend* backend;  // none: nullptr
@@ -47,9 +56,15 @@ struct PipelineService {
   Fragments fragments = Fragments::drop;
   unsigned source_prefix = 0;
   bool ping = false;
+  Pool pool{};
+  bool mixed = false;  // its backends have modes of their own
   std::vector<PipelineBackend> backends{};
   std::vector<std::uint16_t> owners{};  // of slots: 1 is the first backend, 0 none
 
+  // The port that packets to the backend have.
+  [[nodiscard]] std::uint16_t port_of(const PipelineBackend& backend) const {
+    return backend.id.port != 0 ? backend.id.port : id.port;
+  }
   void build_owners();
   [[nodiscard]] Pick pick(const Address& client, std::uint16_t sport, std::uint16_t dport) const;
 };

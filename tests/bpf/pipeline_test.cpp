@@ -6,8 +6,9 @@
 #include <boost/test/unit_test.hpp>
 #include <iostream>
 
-#include "tests/bpf/generator.h"
+#include "tests/bpf/generator_nat.h"
 #include "tests/bpf/links.h"
+#include "tests/bpf/pipeline_classes.h"
 #include "tests/bpf/scene.h"
 
 namespace xdplb::test {
@@ -16,12 +17,7 @@ namespace {
 
 constexpr std::size_t frames_per_check = 400;  // of which each could be answered twice
 constexpr std::size_t most_wrong = 10;
-
-std::vector<ServiceId> ids_of(const Scene& scene) {
-  std::vector<ServiceId> ids;
-  for (const auto& service : scene.services()) ids.push_back(service.id);
-  return ids;
-}
+constexpr std::size_t most_flows = 20'000;
 
 std::string hex(const Bytes& frame) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -86,6 +82,8 @@ class Campaign {
   // label.
   void steer(Bytes& frame, std::uint32_t entrance) const {
     const auto fate = pipeline_.judge(frame, entrance, Program::inlined);
+    if ((is_rewriting(fate) || fate.reason == LB_RETURNED) && !fate.opens && is_sent(fate))
+      return steer_udp(frame, fate);
     const auto check = outer_checksum(fate);
     if (check == 0 || fate.family != LB_IPV6) return;
     const auto label = parse(frame).l3 + 2;
@@ -93,14 +91,31 @@ class Campaign {
     put16(frame, label, static_cast<std::uint16_t>(sum + (sum >> 16)));
   }
 
+  // Makes the UDP checksum that the packet leaves with zero, by a word of its payload.
+  static void steer_udp(Bytes& frame, const Fate& fate) {
+    const auto packet = parse(frame);
+    if (packet.kind != Parsed::whole || packet.proto != proto_udp || packet.l4 + 10 > packet.end)
+      return;
+    const auto put_sum = [](Bytes& bytes, std::size_t at, unsigned sum) {
+      put16(bytes, at, static_cast<std::uint16_t>(sum + (sum >> 16)));
+    };
+    const unsigned left = get16(fate.out, packet.l4 + 6);
+    put_sum(frame, packet.l4 + 8, get16(frame, packet.l4 + 8) + left);
+    put_sum(frame, packet.l4 + 6, get16(frame, packet.l4 + 6) + 0xffffU - left);
+  }
+
   void try_one(const Bytes& frame, std::uint32_t entrance, Program program) {
-    const auto fate = pipeline_.judge(frame, entrance, program);
+    auto fate = pipeline_.judge(frame, entrance, program);
     const auto run = test::run(scene_, frame, entrance, program, fate.egress);
+    if (fate.opens) fate = learn(frame, entrance, program, fate, run);
     expect(fate);
     if (program == Program::inlined)
       note(frame, fate);
     else
       note_egress(fate);
+    note_flow(fate, pipeline_.flows().find(Flows::client, fate.flow ? fate.flow->asked : Tuple{}) !=
+                        nullptr);
+    pipeline_.happened(fate);
     const bool sent = fate.verdict != XDP_DROP;
     if (run.verdict == fate.verdict && (!sent || run.out == fate.out)) return;
     wrong_++;
@@ -109,6 +124,25 @@ class Campaign {
                            << (program == Program::inlined ? ", inline" : ", by egress")
                            << "\nframe " << hex(frame) << "\nright " << hex(fate.out) << "\nout   "
                            << hex(run.out));
+  }
+
+  // A new flow's source is what it left with. What never left opened none.
+  Fate learn(const Bytes& frame, std::uint32_t entrance, Program program, const Fate& fate,
+             const Run& run) {
+    if (!is_sent(fate) || run.verdict == XDP_DROP) {
+      const auto forgotten = scene_.forget(fate.flow->asked);
+      if (forgotten) pipeline_.flows().forget(fate.flow->asked, *forgotten);
+      auto without = fate;
+      without.opens = without.uses = false;
+      return without;
+    }
+    const auto sent = tuple_of(parse(run.out));
+    auto learnt = pipeline_.judge(frame, entrance, program, &sent);
+    const bool fair = pipeline_.flows().may_have(*learnt.flow);
+    if (!fair) wrong_++;
+    BOOST_TEST(fair, "a source of no pool, or another flow's: " << hex(run.out));
+    generator_.learn(*learnt.flow);
+    return learnt;
   }
 
   void expect(const Fate& fate) {
@@ -128,9 +162,11 @@ class Campaign {
     if (fate.backend != nullptr && fate.backend->local) return seen("local");
     if (fate.out.empty() || fate.service == nullptr || fate.verdict == XDP_PASS) return;
     const auto packet = parse(frame);
+    if (fate.reason == LB_TOLD_TOO_BIG && packet.to != fate.service->id.vip) seen(reason + " back");
     seen(reason + ", tags: " + std::to_string((packet.l3 - 14) / 4));
     if (packet.l4 - packet.l3 > (fate.family == LB_IPV4 ? 20U : 40U))
       seen(reason + " behind options or extension headers");
+    if (fate.reason == LB_RETURNED || is_rewriting(fate)) note_rewritten(frame, packet, fate);
     if (fate.backend == nullptr) return;
     if (fate.service->source_prefix != 0) seen("by a prefix of the source");
     const auto mode = "by " + std::string(to_string(fate.backend->forward)) +
@@ -144,6 +180,44 @@ class Campaign {
     if (packet.end - quote.l4 == 8) seen("quoted by eight bytes");
   }
 
+  static bool is_rewriting(const Fate& fate) {
+    return fate.backend != nullptr &&
+           (fate.backend->forward == Forward::nat || fate.backend->forward == Forward::fullnat);
+  }
+
+  // What became of the packet of a flow in modes nat and fullnat, in both directions.
+  void note_rewritten(const Bytes& frame, const Parsed& packet, const Fate& fate) {
+    constexpr std::array kinds{"whole", "first fragment", "later fragment", "ICMP error"};
+    const auto family = "family " + std::to_string(fate.family) + ' ';
+    const auto seen = [&](const std::string& what) { classes_[family + what]++; };
+    const bool back = fate.backend == nullptr;
+    const std::string way = back ? "back" : "there";
+    if (back)
+      seen((fate.flow != nullptr ? "by fullnat back, " : "by nat back, ") +
+           std::string(kinds.at(packet.kind)));
+    if (packet.kind == Parsed::icmp) {
+      const auto quote = quoted(frame, packet);
+      seen(way + (packet.end - quote.l4 == 8 ? ", quoted by eight bytes" : ", quoted by more"));
+      return;
+    }
+    if (packet.proto != proto_udp || packet.kind != Parsed::whole) return;
+    if (get16(frame, packet.l4 + 6) == 0) seen(way + ", no UDP checksum");
+    if (get16(fate.out, packet.l4 + 6) == 0xffff) seen(way + ", UDP checksum of zero");
+  }
+
+  // What flows were in, as packets came.
+  void note_flow(const Fate& fate, bool known) {
+    if (fate.flow == nullptr) return;
+    constexpr std::array states{"opening", "open", "closing", "of datagrams"};
+    const std::string side = fate.side == Flows::client ? "client" : "backend";
+    if (fate.opens)
+      classes_[known ? "flow opened anew" : "flow opened"]++;
+    else
+      classes_["flow " + std::string(states.at(fate.flow->states.at(fate.side))) + ", " + side]++;
+    if (fate.uses && !fate.opens && (fate.flags & 4) != 0) classes_["flow reset by the " + side]++;
+    if (fate.uses && !fate.opens && (fate.flags & 1) != 0) classes_["flow closed by the " + side]++;
+  }
+
   void note_egress(const Fate& fate) {
     if (fate.egress || fate.reason == LB_NO_EGRESS)
       classes_["family " + std::to_string(fate.family) +
@@ -155,14 +229,29 @@ class Campaign {
     const bool right = after - before_ == expected_;
     if (!right) BOOST_TEST(after - before_ == expected_);
     if (!right) wrong_ += most_wrong;
+    scene_.hold_clock();
+    pass_time();
     before_ = after;
     expected_.clear();
     scene_.refill_limits();
   }
 
+  // By multiples of what is far from every limit, whatever it adds up to.
+  void pass_time() {
+    constexpr unsigned step = 26;
+    constexpr std::array<unsigned, 4> steps{1, 3, 5, 831};
+    if (ran_ % (8 * frames_per_check) != 0) return;
+    const auto seconds = step * steps.at(ran_ / (8 * frames_per_check) % steps.size());
+    scene_.age(seconds);
+    pipeline_.flows().age(seconds);
+    if (pipeline_.flows().size() < most_flows) return;
+    scene_.forget_flows();
+    pipeline_.flows().forget_all();
+  }
+
   Scene scene_;
   Pipeline pipeline_ = scene_.pipeline();
-  Generator generator_{ids_of(scene_), test_seed()};
+  NatGenerator generator_{scene_.services(), test_seed()};
   std::map<std::string, std::size_t> classes_;
   std::size_t ran_ = 0;
   std::size_t served_ = 0;
@@ -171,49 +260,6 @@ class Campaign {
   Totals before_;
   Totals expected_;
 };
-
-// All that there can be.
-std::vector<std::string> classes() {
-  std::vector<std::string> names{"family 0 not-ip", "family 0 runt",
-                                 "family 2 outer checksum zero"};
-  for (const std::string family : {"family 1 ", "family 2 "}) {
-    for (const auto reason : {LB_FORWARDED,
-                              LB_NOT_TRANSPORT,
-                              LB_NOT_SERVICE,
-                              LB_LATER_FRAGMENT,
-                              LB_RUNT,
-                              LB_GROUP_FRAME,
-                              LB_MALFORMED,
-                              LB_FRAGMENT,
-                              LB_TTL_EXPIRED,
-                              LB_NO_BACKEND,
-                              LB_NO_NEIGHBOUR,
-                              LB_NO_ROUTE,
-                              LB_OFF_LINK,
-                              LB_VLAN_MISMATCH,
-                              LB_NO_SOURCE,
-                              LB_TOO_BIG,
-                              LB_FRAGMENT_PASSED,
-                              LB_ICMP_FRAGMENT,
-                              LB_ECHO,
-                              LB_TOLD_TOO_BIG})
-      names.push_back(family + std::string(reason_name(reason)));
-    for (const std::string mode : {"l2", "ipip", "gue", "gre"})
-      for (const std::string to : {" to 1, ", " to 2, "})
-        for (const auto* kind : {"whole", "first fragment", "later fragment", "ICMP error"})
-          names.push_back(family + "by " + mode + to + kind);
-    for (const std::string reason : {"forwarded", "echo", "told-too-big"})
-      for (const auto* what :
-           {", tags: 0", ", tags: 1", ", tags: 2", " behind options or extension headers"})
-        names.push_back(family + reason + what);
-    for (const auto* name :
-         {"local", "by a prefix of the source", "quoted as it is", "quoted behind something",
-          "quoted by eight bytes", "egress program: forwarded", "egress program: told-too-big",
-          "egress program: no-egress"})
-      names.push_back(family + name);
-  }
-  return names;
-}
 
 }  // namespace
 
@@ -224,7 +270,8 @@ BOOST_AUTO_TEST_CASE(pipeline) {
   else
     campaign.run(100'000, 60'000);
   campaign.print();
-  for (const auto& name : classes()) BOOST_TEST(campaign.count(name) > 0U, "none: " << name);
+  for (const auto& name : pipeline_classes())
+    BOOST_TEST(campaign.count(name) > 0U, "none: " << name);
 }
 
 }  // namespace xdplb::test

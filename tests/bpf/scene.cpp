@@ -11,6 +11,7 @@
 #include "plugin/error.h"
 #include "plugin/fd.h"
 #include "tests/bpf/links.h"
+#include "tests/bpf/scene_clients.h"
 
 namespace xdplb::test {
 
@@ -138,6 +139,17 @@ lb_hop hop_of(const Way& way) {
 
 constexpr std::array forwards{Forward::l2, Forward::ipip, Forward::gue, Forward::gre};
 
+bool rewrites(Forward forward) { return forward == Forward::nat || forward == Forward::fullnat; }
+
+// A backend's mode, if it has one of its own.
+std::optional<Forward> own_forward(Forward forward, bool mixed, std::size_t service,
+                                   std::size_t place) {
+  constexpr std::array others{Forward::fullnat, Forward::nat, Forward::l2};
+  if (rewrites(forward)) return mixed ? std::optional(others.at(place % 3)) : std::nullopt;
+  if ((service + place) % 4 != 0) return {};
+  return forwards.at(place / 2 % forwards.size());
+}
+
 }  // namespace
 
 Scene::Scene() {
@@ -150,7 +162,12 @@ Scene::Scene() {
   const auto key = ifindex_of("tagged0");
   if (::bpf_map_update_elem(pins().vlans().get(), &key, &vlan, BPF_ANY) != 0)
     throw SystemError(errno, "naming a VLAN device");
+  networks_ = client_networks();
+  add_tunnels();
+  add_nat();
+}
 
+void Scene::add_tunnels() {
   PipelineService plain;
   PipelineService passes;
   passes.fragments = Fragments::pass;
@@ -187,7 +204,8 @@ void Scene::add(const std::string& id, Forward forward, const PipelineService& o
                                    .gue_port = service.gue_port,
                                    .fragments = service.fragments,
                                    .source_prefix = service.source_prefix,
-                                   .ping = service.ping});
+                                   .ping = service.ping,
+                                   .pool = service.pool});
   service.number = state().service(service.id).number;
   add_backends(service, forward);
   service.build_owners();
@@ -198,25 +216,57 @@ void Scene::add(const std::string& id, Forward forward, const PipelineService& o
 void Scene::add_backends(PipelineService& service, Forward forward) {
   for (std::size_t i = 0; i < places().size(); i++) {
     const auto& place = places()[i];
-    const bool v4 = (services_.size() + i) % 3 != 0;
-    PipelineBackend backend{BackendId::parse(v4 ? place.v4 : place.v6)};
+    const auto own = own_forward(forward, service.mixed, services_.size(), i);
+    const bool v4 = rewrites(forward) ? service.id.vip.is_v4() : (services_.size() + i) % 3 != 0;
+    PipelineBackend backend{{ip(v4 ? place.v4 : place.v6)}};
+    backend.forward = own.value_or(forward);
+    // Whose reply it is, a backend's port alone tells.
+    if (rewrites(backend.forward))
+      backend.id.port = static_cast<std::uint16_t>(8000 + services_.size());
     backend.weight = place.weight;
     backend.drain = place.drain;
     backend.local = place.local;
     backend.way = place.way;
     if (!place.no_source) backend.source = ip(v4 ? "10.9.0.1" : "2001:db8:9::1");
-    const bool own = (services_.size() + i) % 4 == 0;
-    backend.forward = own ? forwards.at(i / 2 % forwards.size()) : forward;
 
     BackendChange change{backend.weight, std::nullopt};
     if (place.is_static) change.hop = hop_of(place.way);
-    if (own) change.forward = backend.forward;
+    if (own) change.forward = own;
     if (backend.source) change.source = *backend.source;
     change.local = place.local;
     state().add_backend(service.id, backend.id, change);
     if (place.drain) state().set_backend(service.id, backend.id, {0, {}});
     backend.handle = state().find_backend(state().service(service.id), backend.id)->handle;
     service.backends.push_back(backend);
+  }
+}
+
+// In the VIP's family, and with ports of their own.
+void Scene::add_nat() {
+  const auto options = [](Fragments fragments, unsigned prefix, const std::string& pool) {
+    PipelineService service;
+    service.fragments = fragments;
+    service.source_prefix = prefix;
+    if (!pool.empty()) service.pool = Pool::parse(pool);
+    return service;
+  };
+  for (const bool v4 : {true, false}) {
+    const std::string vip = v4 ? "192.0.2.3" : "[2001:db8::3";
+    const std::string end = v4 ? "" : "]";
+    const std::string pool = v4 ? "10.77.0.1-10.77.0.4" : "2001:db8:77::1-2001:db8:77::4";
+    const std::string single = v4 ? "10.77.0.4" : "2001:db8:77::4";
+    add(vip + "0" + end + ":80/tcp", Forward::nat, options(Fragments::drop, 0, ""));
+    add(vip + "0" + end + ":53/udp", Forward::nat, options(Fragments::hash3, 0, ""));
+    add(vip + "0" + end + ":443/tcp", Forward::nat, options(Fragments::hash3, 0, ""));
+    add(vip + "0" + end + ":5353/udp", Forward::nat, options(Fragments::pass, 23, ""));
+    add(vip + "1" + end + ":80/tcp", Forward::fullnat, options(Fragments::drop, 0, pool));
+    add(vip + "1" + end + ":53/udp", Forward::fullnat, options(Fragments::pass, 0, pool));
+    add(vip + "1" + end + ":443/tcp", Forward::fullnat, options(Fragments::pass, 19, single));
+    auto mixed = options(Fragments::drop, 0, single);
+    mixed.mixed = true;
+    mixed.ping = true;
+    add(vip + "2" + end + ":80/tcp", Forward::fullnat, mixed);
+    add(vip + "2" + end + ":80/udp", Forward::fullnat, mixed);
   }
 }
 

@@ -13,13 +13,22 @@ class Scene : public Balancer {
   Scene();
 
   [[nodiscard]] const std::vector<PipelineService>& services() const { return services_; }
-  [[nodiscard]] Pipeline pipeline() const { return {services_, egress_, mtus_}; }
+  [[nodiscard]] Pipeline pipeline() const { return {services_, egress_, mtus_, networks_}; }
   // Where frames come in.
   [[nodiscard]] const std::vector<std::uint32_t>& entrances() const { return entrances_; }
   // Lets the data path answer as if it had not for a while.
   void refill_limits() const;
 
+  // Flows of mode fullnat: keeps them from growing older by the clock, and ages them.
+  void hold_clock();
+  void age(unsigned seconds);
+  void forget_flows();
+  // Takes the flow's entries away; what its packets were to become.
+  std::optional<Tuple> forget(const Tuple& asked);
+
  private:
+  void add_tunnels();
+  void add_nat();
   void add(const std::string& id, Forward forward, const PipelineService& options);
   void add_backends(PipelineService& service, Forward forward);
 
@@ -27,6 +36,8 @@ class Scene : public Balancer {
   std::set<std::uint32_t> egress_;
   std::vector<std::uint32_t> entrances_;
   std::map<std::uint32_t, unsigned> mtus_;
+  std::vector<Network> networks_;
+  std::uint32_t clock_ = 0;
 };
 
 }  // namespace xdplb::test

@@ -62,7 +62,7 @@ struct Run {
 class Balancer {
  public:
   static constexpr std::uint32_t watched_services = 64;
-  static constexpr std::uint32_t watched_backends = 512;
+  static constexpr std::uint32_t watched_backends = 1024;
 
   explicit Balancer(std::uint32_t arena_size = 1U << 20, std::uint32_t flow_keys = 1U << 17);
   ~Balancer();
