@@ -34,6 +34,16 @@ NatNetwork::NatNetwork(Forward forward, const ServiceChange& options) {
   }
 }
 
+NatNetwork::~NatNetwork() {
+  try {
+    for (const auto& family : nat_families())
+      for (const auto& far : {family.icmp.client, family.icmp.router})
+        ip_tool("route del " + far.to_string() + " dev out0");
+  } catch (const std::exception&) {
+    // They go with the sandbox anyway.
+  }
+}
+
 PacketSpec from_client(const NatFamily& family, std::uint8_t proto) {
   return {.from = family.icmp.client, .to = family.icmp.vip, .proto = proto};
 }

@@ -26,6 +26,9 @@ const std::vector<NatFamily>& nat_families();
 class NatNetwork : public Balancer {
  public:
   explicit NatNetwork(Forward forward, const ServiceChange& options = {});
+  ~NatNetwork();  // the ways to clients go
+  NatNetwork(const NatNetwork&) = delete;
+  NatNetwork& operator=(const NatNetwork&) = delete;
 };
 
 PacketSpec from_client(const NatFamily& family, std::uint8_t proto);
