@@ -136,7 +136,8 @@ struct lb_service {
 	__u8 fragments;		   /* enum lb_fragments */
 	__u8 source_prefix;	   /* bits of the source that are hashed; 0: and ports */
 	__u8 ping;		   /* 1: echo requests to the VIP are answered */
-	__u8 unused[7];
+	__u8 reject;		   /* 1: who sends where no backend is gets told */
+	__u8 unused[6];
 	__u8 pool[16];	  /* mode fullnat: the first source address, as addr */
 	__u32 pool_count; /* and how many there are, one after the other */
 	__u8 reserved[108];
@@ -247,13 +248,20 @@ struct lb_order {
 };
 LB_ASSERT_SIZE(struct lb_order, 6);
 
-/* Or, for a frame that is ready to be sent: its link addresses two bytes further
- * on, over its type, which the order's second byte stands for. */
-enum lb_order_send {
-	LB_ORDER_SEND_IPV4 = 0xc0,
-	LB_ORDER_SEND_IPV6 = 0xc1,
-	LB_ORDER_SEND_8021Q = 0xc2,
-	LB_ORDER_SEND_8021AD = 0xc3,
+/* Or, with the link addresses that the frame is to have, two bytes further on, over its
+ * type: the order's second byte is what to do and, in its low bits, that type. */
+#define LB_ORDER_TYPE 3u
+enum lb_order_type {
+	LB_ORDER_IPV4 = 0,
+	LB_ORDER_IPV6 = 1,
+	LB_ORDER_8021Q = 2,
+	LB_ORDER_8021AD = 3,
+};
+enum lb_order_to {
+	LB_ORDER_TO_SEND = 0xc0,   /* nothing: it is ready */
+	LB_ORDER_TO_REJECT = 0xc4, /* make it the answer that its service has no backend */
+	LB_ORDER_TO_RELAY = 0xc8,  /* make it packet-too-big of the packet that it quotes */
+	LB_ORDER_TO_END = 0xcc,
 };
 
 /* lb_return_hops: PERCPU_ARRAY[LB_RETURN_HOPS] of struct lb_next_hop, those of

@@ -18,12 +18,9 @@
 #include "limit.h"
 #include "nat.h"
 #include "order.h"
+#include "reject.h"
 #include "too_big.h"
 #include "way.h"
-
-/* How this program has packets grow. Always a constant: what the other way needs is
- * no part of the program then. */
-enum growth { BY_EGRESS, INLINE };
 
 /* The frame as it is goes to the next hop; the verdict. */
 static __always_inline int send_frame(struct xdp_md *ctx, const struct lb_hop *hop,

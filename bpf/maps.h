@@ -126,7 +126,29 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_service_cnt SEC(".maps");
 
-enum aside_kind { FOR_SERVICE, REPLY_OF_NAT, REPLY_TO_POOL };
+enum aside_kind { FOR_SERVICE, REPLY_OF_NAT, REPLY_TO_POOL, ABOUT_OUTER };
+
+/* An ICMP error to be sent (tell.h), in place of a frame. */
+struct tell {
+	__u64 tags;    /* of its link header, as are */
+	__u16 macs[6]; /* the addresses to send to */
+	__u32 rest;    /* the second word of the ICMP header, wire bytes */
+	__u16 at;      /* what is quoted: its offset and its size */
+	__u16 size;
+	__u8 l3; /* of the frame */
+	__u8 type;
+	__u8 code;
+};
+
+/* The outer header that an ICMP error quotes. */
+struct quoted_outer {
+	__u64 dst[2];
+	__u32 mtu;	 /* that it was too big for */
+	__u16 wire_port; /* of GUE; 0: it isn't GUE */
+	__u16 size;	 /* with the tunnel's own header */
+};
+
+#define LB_QUOTE 2048u
 
 /* No state: what a packet needs that the stack has no room for. */
 struct lb_scratch {
@@ -140,6 +162,10 @@ struct lb_scratch {
 	__u8 kind;   /* enum aside_kind */
 	__u8 quoted; /* 1: its flow is that of a quoted packet; else its own */
 	struct bpf_fib_lookup fib;
+	struct tell tell;
+	struct quoted_outer outer;
+	__u8 quote[LB_QUOTE];
+	__u32 behind; /* the quote */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -46,68 +46,75 @@ static __always_inline bool order_too_big(struct xdp_md *ctx, const struct packe
 	return true;
 }
 
-static __always_inline enum lb_order_send order_of_type(__be16 type)
+static __always_inline enum lb_order_type order_of_type(__be16 type)
 {
 	switch (type) {
 	case bpf_htons(ETH_P_IP):
-		return LB_ORDER_SEND_IPV4;
+		return LB_ORDER_IPV4;
 	case bpf_htons(ETH_P_IPV6):
-		return LB_ORDER_SEND_IPV6;
+		return LB_ORDER_IPV6;
 	case bpf_htons(ETH_P_8021Q):
-		return LB_ORDER_SEND_8021Q;
+		return LB_ORDER_8021Q;
 	default:
-		return LB_ORDER_SEND_8021AD;
+		return LB_ORDER_8021AD;
 	}
 }
 
 static __always_inline __be16 type_of_order(__u8 magic)
 {
-	switch (magic) {
-	case LB_ORDER_SEND_IPV4:
+	switch (magic & LB_ORDER_TYPE) {
+	case LB_ORDER_IPV4:
 		return bpf_htons(ETH_P_IP);
-	case LB_ORDER_SEND_IPV6:
+	case LB_ORDER_IPV6:
 		return bpf_htons(ETH_P_IPV6);
-	case LB_ORDER_SEND_8021Q:
+	case LB_ORDER_8021Q:
 		return bpf_htons(ETH_P_8021Q);
-	case LB_ORDER_SEND_8021AD:
-		return bpf_htons(ETH_P_8021AD);
 	default:
-		return 0;
+		return bpf_htons(ETH_P_8021AD);
 	}
 }
 
-/* All that is redirected to a device must pass its egress program, also what needs
- * none: the kernel takes the program for a bulk of frames from the first of them. */
-static __always_inline bool order_send(struct xdp_md *ctx, const struct lb_hop *hop)
+/* With the link addresses that the frame is to have. */
+static __always_inline bool order_to(struct xdp_md *ctx, const struct lb_hop *hop,
+				     enum lb_order_to what)
 {
 	struct ethhdr *eth = (void *)(long)ctx->data;
 	__u8 magic;
 
 	if ((void *)(eth + 1) > (void *)(long)ctx->data_end || !redirect_by_egress(hop->ifindex))
 		return false;
-	magic = order_of_type(eth->h_proto);
+	magic = what | order_of_type(eth->h_proto);
 	__builtin_memcpy((void *)eth + 2, hop->dst, sizeof(hop->dst) + sizeof(hop->src));
 	eth->h_dest[0] = LB_ORDER_LOCAL;
 	eth->h_dest[1] = magic;
 	return true;
 }
 
-/* Carries it out: false where the frame has no such order. */
-static __always_inline bool carry_out_send(void *data, void *end)
+/* All that is redirected to a device must pass its egress program, also what needs
+ * none: the kernel takes the program for a bulk of frames from the first of them. */
+static __always_inline bool order_send(struct xdp_md *ctx, const struct lb_hop *hop)
+{
+	return order_to(ctx, hop, LB_ORDER_TO_SEND);
+}
+
+/* Gives the frame its link header, and returns what else is to be done; 0 where it has
+ * no such order. */
+static __always_inline __u8 take_order(void *data, void *end)
 {
 	struct ethhdr *eth = data;
 	__u16 macs[6];
-	__be16 type;
+	__u8 magic;
 
 	if ((void *)(eth + 1) > end)
-		return false;
-	type = type_of_order(eth->h_dest[1]);
-	if (!type || eth->h_dest[0] != LB_ORDER_LOCAL)
-		return false;
+		return 0;
+	magic = eth->h_dest[1];
+	if (eth->h_dest[0] != LB_ORDER_LOCAL || magic < LB_ORDER_TO_SEND ||
+	    magic >= LB_ORDER_TO_END)
+		return 0;
 	__builtin_memcpy(macs, data + 2, sizeof(macs));
 	__builtin_memcpy(data, macs, sizeof(macs));
-	eth->h_proto = type;
-	return true;
+	eth->h_proto = type_of_order(magic);
+	return magic & ~LB_ORDER_TYPE;
 }
 
 #endif

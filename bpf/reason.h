@@ -52,7 +52,11 @@ enum lb_reason {
 	/* XDP_DROP: for a service of mode fullnat */
 	LB_NO_PORT = 27, /* no free source port was found for a new flow */
 	LB_NO_FLOW = 28, /* an ICMP error about a flow that isn't known */
-	LB_REASON_COUNT = 29,
+	/* sent back to where it came from */
+	LB_REJECTED = 29, /* for a service without a backend: answered with RST or unreachable */
+	/* sent to the client */
+	LB_RELAYED_TOO_BIG = 30, /* packet-too-big about an outer header: the client is told */
+	LB_REASON_COUNT = 31,
 };
 
 #endif

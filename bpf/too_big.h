@@ -1,29 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Packet-too-big, from the VIP to the client: RFC 1191 (type 3 code 4) and RFC
- * 4443 3.2 (type 2). It quotes what the client sent: in IPv4 up to 576 bytes of
- * message (RFC 1812 4.3.2.3), in IPv6 up to 1280 (RFC 4443 2.4c). What is too big
- * for its way is longer than that, so each has one length.
+ * 4443 3.2 (type 2). What is too big for its way is longer than what is quoted.
  *
- * Making it resizes the packet. Where the program in the chain may not, it leaves
- * an order, as for an outer header (forward.h), with the frame's link addresses
- * behind the bytes that are quoted.
+ * An order for it keeps the frame's link addresses behind the bytes that are quoted.
  */
 #ifndef XDP_LB_TOO_BIG_H
 #define XDP_LB_TOO_BIG_H
 
-#include "checksum.h"
-#include "icmp.h"
-#include "maps.h"
+#include "tell.h"
 
-#define QUOTE4 548
-#define QUOTE6 1232
+#define LEAST_MTU4 68u
 #define LEAST_MTU6 1280u
-
-static __always_inline __u32 quote_size(const struct packet *pkt)
-{
-	return pkt->family == LB_IPV4 ? QUOTE4 : QUOTE6;
-}
 
 /* May the sender be told? RFC 1122 3.2.2, RFC 4443 2.4e: in IPv4 not of a fragment
  * behind the first. It must have asked not to be fragmented. l3: the IP header, with
@@ -38,107 +26,6 @@ static __always_inline bool may_tell(const struct packet *pkt, const void *l3)
 	return pkt->family == LB_IPV6 || (ip->frag_off & bpf_htons(0x5fff)) == bpf_htons(0x4000);
 }
 
-/* The sum of size bytes of the packet, a constant multiple of four: the helper
- * takes 512 at a time. */
-static __always_inline __u64 sum_bytes(void *bytes, __u32 size, __u64 sum)
-{
-	__u32 at;
-
-#pragma unroll
-	for (at = 0; at < size; at += 512)
-		sum += (__u32)bpf_csum_diff(NULL, 0, bytes + at, size - at < 512 ? size - at : 512,
-					    0);
-	return sum;
-}
-
-static __always_inline void tell_ipv4(struct iphdr *ip, const struct packet *pkt, __u32 mtu)
-{
-	struct icmp_header *icmp = (void *)(ip + 1);
-
-	*(__u16 *)ip = bpf_htons(0x4500);
-	ip->tot_len = bpf_htons(sizeof(*ip) + sizeof(*icmp) + QUOTE4);
-	ip->id = 0;
-	ip->frag_off = 0;
-	ip->ttl = ICMP_REPLY_TTL;
-	ip->protocol = IPPROTO_ICMP;
-	ip->check = 0;
-	ip->saddr = pkt->dst[1] >> 32;
-	ip->daddr = pkt->src[1] >> 32;
-	ip->check = checksum_fold(checksum_words(ip, sizeof(*ip), 0));
-	icmp->type = 3;
-	icmp->code = 4;
-	icmp->check = 0;
-	icmp->rest = bpf_htonl(mtu);
-	icmp->check = checksum_fold(sum_bytes(icmp, sizeof(*icmp) + QUOTE4, 0));
-}
-
-static __always_inline void tell_ipv6(struct ipv6hdr *ip, const struct packet *pkt, __u32 mtu)
-{
-	struct icmp_header *icmp = (void *)(ip + 1);
-	__u64 *addr = (void *)&ip->saddr;
-	__u16 len = sizeof(*icmp) + QUOTE6;
-	__u64 sum;
-
-	*(__u32 *)ip = bpf_htonl(0x60000000);
-	ip->payload_len = bpf_htons(len);
-	ip->nexthdr = IPPROTO_ICMPV6;
-	ip->hop_limit = ICMP_REPLY_TTL;
-	addr[0] = pkt->dst[0];
-	addr[1] = pkt->dst[1];
-	addr[2] = pkt->src[0];
-	addr[3] = pkt->src[1];
-	icmp->type = 2;
-	icmp->code = 0;
-	icmp->check = 0;
-	icmp->rest = bpf_htonl(mtu);
-	sum = checksum_words(addr, 32, bpf_htons(len) + bpf_htons(IPPROTO_ICMPV6));
-	icmp->check = checksum_fold(sum_bytes(icmp, sizeof(*icmp) + QUOTE6, sum));
-}
-
-/* The link header of a frame: addresses, and tags as they were. */
-struct link {
-	__u16 macs[6];
-	__u64 tags;
-};
-
-static __always_inline bool tell_as(struct xdp_md *ctx, const struct packet *pkt,
-				    const struct link *link, __u32 mtu, __u8 family)
-{
-	const int head = (family == LB_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
-			 sizeof(struct icmp_header);
-	const int quote = family == LB_IPV4 ? QUOTE4 : QUOTE6;
-	void *data, *end, *ip;
-	__be16 *ethertype;
-
-	if (bpf_xdp_adjust_tail(ctx, (int)(pkt->l3 + quote) - (int)bpf_xdp_get_buff_len(ctx)) ||
-	    bpf_xdp_adjust_head(ctx, -head))
-		return false;
-	data = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
-	ethertype = data + ((pkt->l3 - 2) & 31);
-	ip = ethertype + 1;
-	if (data + sizeof(struct ethhdr) + sizeof(link->tags) > end || ip + head + quote > end)
-		return false;
-	__builtin_memcpy(data, link->macs, sizeof(link->macs));
-	*(__u64 *)(data + sizeof(link->macs)) = link->tags;
-	swap_macs(data);
-	*ethertype = family == LB_IPV4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
-	if (family == LB_IPV4)
-		tell_ipv4(ip, pkt, mtu);
-	else
-		tell_ipv6(ip, pkt, mtu);
-	return true;
-}
-
-static __always_inline bool read_link(void *data, void *end, struct link *link)
-{
-	if (data + sizeof(link->macs) + sizeof(link->tags) > end)
-		return false;
-	__builtin_memcpy(link->macs, data, sizeof(link->macs));
-	link->tags = *(__u64 *)(data + sizeof(link->macs));
-	return true;
-}
-
 /* Where an order keeps the link addresses. NULL where the packet has no room. */
 static __always_inline __u16 *order_macs(void *data, void *end, const struct packet *pkt)
 {
@@ -147,27 +34,35 @@ static __always_inline __u16 *order_macs(void *data, void *end, const struct pac
 	return (void *)(macs + 6) > end ? NULL : macs;
 }
 
+/* What is to be told: packets of whoever is told are too big for this MTU. */
+static __always_inline void say_too_big(struct tell *tell, __u8 family, __u32 mtu)
+{
+	tell->type = family == LB_IPV4 ? 3 : 2;
+	tell->code = family == LB_IPV4 ? 4 : 0;
+	tell->rest = bpf_htonl(family == LB_IPV6 && mtu < LEAST_MTU6 ? LEAST_MTU6 : mtu);
+}
+
 /* Makes the packet the message that it is too big, back to where it came from.
  * ordered: by an order, which keeps the link addresses. */
-static __noinline int tell_too_big(struct xdp_md *ctx, const struct packet *pkt, __u32 mtu,
-				   bool ordered)
+static __always_inline bool tell_too_big(struct xdp_md *ctx, const struct packet *pkt, __u32 mtu,
+					 bool ordered)
 {
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
-	struct link link;
+	struct lb_scratch *s = scratch();
 
-	if (!read_link(data, end, &link))
+	if (!s || !tell_link(ctx, &s->tell, pkt->l3))
 		return false;
 	if (ordered) {
-		__u16 *macs = order_macs(data, end, pkt);
+		__u16 *macs = order_macs((void *)(long)ctx->data, (void *)(long)ctx->data_end, pkt);
 
 		if (!macs)
 			return false;
-		__builtin_memcpy(link.macs, macs, sizeof(link.macs));
+		__builtin_memcpy(s->tell.macs, macs, sizeof(s->tell.macs));
 	}
-	if (pkt->family == LB_IPV4)
-		return tell_as(ctx, pkt, &link, mtu, LB_IPV4);
-	return tell_as(ctx, pkt, &link, mtu < LEAST_MTU6 ? LEAST_MTU6 : mtu, LB_IPV6);
+	swap_macs(s->tell.macs);
+	say_too_big(&s->tell, pkt->family, mtu);
+	s->tell.at = pkt->l3;
+	s->tell.size = quote_size(pkt);
+	return tell(ctx, pkt);
 }
 
 #endif

@@ -11,16 +11,10 @@
 #include "limit.h"
 #include "lookup.h"
 #include "maps.h"
+#include "outer.h"
 #include "parse_unusual.h"
 #include "stats.h"
 #include "way.h"
-
-/* A frame to a group of stations reaches every balancer among them: a service's
- * packet in it would be multiplied (RFC 1122 3.3.6). */
-static __always_inline bool is_group_frame(void *data)
-{
-	return *(__u8 *)data & 1;
-}
 
 /* An echo request for a VIP that answers; anything else is none of ours. */
 static __always_inline int answer_echo(struct xdp_md *ctx, const struct lookup *lookup,
@@ -66,13 +60,18 @@ static __always_inline struct lb_service *find_either(struct unusual *u, const s
 	return reply_service(&u->lookup, flow, later, &u->service);
 }
 
-static __always_inline int unusual_flow(struct unusual *u, struct packet *flow,
-					enum lb_reason otherwise)
+static __always_inline bool is_of_flow(struct unusual *u, const struct packet *flow)
 {
 	if (find_either(u, flow, false))
-		return GOES_ON;
+		return true;
 	u->kind = REPLY_TO_POOL;
-	return is_pool(&u->lookup, u->pkt) ? GOES_ON : leave(u->pkt, otherwise, XDP_PASS);
+	return is_pool(&u->lookup, u->pkt);
+}
+
+static __always_inline bool is_about_outer(struct xdp_md *ctx, struct unusual *u)
+{
+	u->kind = ABOUT_OUTER;
+	return find_outer(ctx, u->pkt, &u->lookup, &u->service);
 }
 
 static __always_inline int unusual_fragment(struct unusual *u, bool later)
@@ -93,13 +92,17 @@ static __always_inline int unusual_icmp(struct xdp_md *ctx, struct unusual *u)
 	switch (icmp_quoted((void *)(long)ctx->data, (void *)(long)ctx->data_end, u->pkt,
 			    u->flow)) {
 	case QUOTED:
-		return unusual_flow(u, u->flow, LB_NOT_TRANSPORT);
+		if (is_of_flow(u, u->flow) || is_about_outer(ctx, u))
+			return GOES_ON;
+		return leave(u->pkt, LB_NOT_TRANSPORT, XDP_PASS);
 	case QUOTED_FRAGMENT:
 		if (is_vip(&u->lookup, u->pkt))
 			return leave(u->pkt, LB_ICMP_FRAGMENT, XDP_DROP);
 		return leave(u->pkt, LB_NOT_TRANSPORT, XDP_PASS);
 	case QUOTED_NOTHING:
 	default:
+		if (is_about_outer(ctx, u))
+			return GOES_ON;
 		return answer_echo(ctx, &u->lookup, u->pkt);
 	}
 }
@@ -108,7 +111,7 @@ static __always_inline int unusual_parsed(struct xdp_md *ctx, enum parsed parsed
 {
 	switch (parsed) {
 	case PARSED:
-		return unusual_flow(u, u->pkt, LB_NOT_SERVICE);
+		return is_of_flow(u, u->pkt) ? GOES_ON : leave(u->pkt, LB_NOT_SERVICE, XDP_PASS);
 	case PARSED_FRAGMENT:
 		return unusual_fragment(u, false);
 	case PARSED_LATER_FRAGMENT:

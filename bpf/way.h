@@ -6,6 +6,13 @@
 #include "lookup.h"
 #include "parse.h"
 
+/* A frame to a group of stations reaches every balancer among them: a service's
+ * packet in it would be multiplied (RFC 1122 3.3.6). */
+static __always_inline bool is_group_frame(void *data)
+{
+	return *(__u8 *)data & 1;
+}
+
 struct way {
 	const struct lookup *lookup;
 	const struct packet *pkt;
@@ -16,6 +23,10 @@ struct way {
 	__u16 backend;		   /* handle of the one that the flow's slot names */
 	__u8 aside; /* 1: the packet was set aside, where its flow may be looked up */
 };
+
+/* How this program has packets resized. Always a constant: what the other way needs is
+ * no part of the program then. */
+enum growth { BY_EGRESS, INLINE };
 
 #define GOES_ON -1 /* not a verdict yet */
 

@@ -11,6 +11,7 @@
 #include "forward.h"
 #include "lookup.h"
 #include "maps.h"
+#include "relay.h"
 #include "stats.h"
 #include "unusual.h"
 
@@ -34,7 +35,7 @@ static __always_inline int balance_flow(struct xdp_md *ctx, struct way *way, str
 		return leave_service(pkt, way->service, LB_GROUP_FRAME, XDP_PASS);
 	way->backend = backend_pick(way->lookup, way->record, flow);
 	if (unlikely(!way->backend))
-		return leave_service(pkt, way->service, LB_NO_BACKEND, XDP_DROP);
+		return no_backend(ctx, way, growth);
 	pkt->entropy = flow->entropy;
 	return forward(ctx, way, growth);
 }
@@ -99,6 +100,8 @@ static __always_inline int unusual_go(struct xdp_md *ctx, enum growth growth)
 	way.record = bpf_map_lookup_elem(&lb_services, &way.service);
 	if (!lookup_start(&lookup) || !way.record)
 		return leave(&s->pkt, LB_INTERNAL, XDP_PASS);
+	if (s->kind == ABOUT_OUTER)
+		return growth == INLINE ? relay_inline(ctx, &way) : relay_by_egress(ctx, &way);
 	if (s->kind != FOR_SERVICE)
 		return return_flow(ctx, &way, s->kind == REPLY_TO_POOL, growth);
 	return balance_flow(ctx, &way, &s->pkt, flow, growth);
@@ -169,19 +172,25 @@ int xdp_lb_egress(struct xdp_md *ctx)
 	struct lb_order order;
 	struct packet pkt = {};
 	bool done;
+	__u8 what;
 
 	if (data + sizeof(order) > end)
 		return XDP_PASS;
 	__builtin_memcpy(&order, data, sizeof(order));
-	if (carry_out_send(data, end))
+	what = take_order(data, end);
+	if (what == LB_ORDER_TO_SEND)
 		return XDP_PASS;
-	if (order.local != LB_ORDER_LOCAL ||
-	    (order.magic != LB_ORDER_ENCAP && order.magic != LB_ORDER_TOO_BIG))
+	if (!what && (order.local != LB_ORDER_LOCAL ||
+		      (order.magic != LB_ORDER_ENCAP && order.magic != LB_ORDER_TOO_BIG)))
 		return leave(&pkt, LB_FOREIGN, XDP_PASS);
 	if (!parse_usual(data, end, &pkt) &&
 	    parse_unusual(data, end, bpf_xdp_get_buff_len(ctx), &pkt) > PARSED_ICMP)
 		return leave(&pkt, LB_INTERNAL, XDP_DROP);
-	if (order.magic == LB_ORDER_ENCAP)
+	if (what == LB_ORDER_TO_REJECT)
+		done = answer_reject(ctx, &pkt);
+	else if (what == LB_ORDER_TO_RELAY)
+		done = relay_ordered(ctx, &pkt);
+	else if (order.magic == LB_ORDER_ENCAP)
 		done = egress_encap(ctx, &order, &pkt);
 	else
 		done = tell_too_big(ctx, &pkt, order.value, true);

@@ -59,6 +59,7 @@ Json to_json(const Service& service) {
   json["fragments"] = to_string(service.fragments);
   if (service.source_prefix != 0) json["affinity"] = service.source_prefix;
   json["ping"] = service.ping;
+  json["reject"] = service.reject;
   if (service.pool.count != 0) json["pool"] = service.pool.to_string();
   return json;
 }

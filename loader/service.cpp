@@ -11,6 +11,13 @@ namespace {
 constexpr unsigned long max_port = 65535;
 constexpr unsigned long max_prefix = 128;
 
+std::optional<bool> read_switch(const Command& command, const std::string& name) {
+  const auto text = command.get(name);
+  if (!text) return std::nullopt;
+  if (*text != "on" && *text != "off") throw Error(name + " '" + *text + "' is neither on nor off");
+  return *text == "on";
+}
+
 // Those of the data path.
 void read_options(const Command& command, ServiceChange& change) {
   if (const auto text = command.get("gue-port")) {
@@ -27,10 +34,8 @@ void read_options(const Command& command, ServiceChange& change) {
     if (!bits) throw Error("affinity '" + *text + "' is neither flow nor a prefix length");
     change.source_prefix = static_cast<unsigned>(*bits);
   }
-  if (const auto text = command.get("ping")) {
-    if (*text != "on" && *text != "off") throw Error("ping '" + *text + "' is neither on nor off");
-    change.ping = *text == "on";
-  }
+  change.ping = read_switch(command, "ping");
+  change.reject = read_switch(command, "reject");
   if (const auto text = command.get("pool"))
     change.pool = *text == "none" ? Pool{} : Pool::parse(*text);
 }
@@ -58,7 +63,7 @@ ServiceChange read_change(const Command& command) {
 
 bool changes_something(const ServiceChange& change) {
   return change.forward || change.balance || change.gue_port || change.fragments ||
-         change.source_prefix || change.ping || change.pool;
+         change.source_prefix || change.ping || change.reject || change.pool;
 }
 
 Command& with_options(Command& command) {
@@ -76,6 +81,8 @@ Command& with_options(Command& command) {
               "all packets from a prefix of that length go to one backend; flow (default): those "
               "of a flow")
       .option("ping", "on|off", "answer echo requests to the VIP; off by default")
+      .option("reject", "on|off",
+              "answer packets that have no backend, with RST or port unreachable; off by default")
       .option("balance", "BALANCE",
               "slack: shares at most 5 % above fair (default); exact: to a slot; off: as they "
               "fall, and a change moves only the flows that it must");

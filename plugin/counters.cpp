@@ -52,6 +52,9 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
     {"returned", Fate::forwarded, "a reply of a backend of mode nat or fullnat, to its client"},
     {"no-port", Fate::dropped, "no free source port was found for a new flow of mode fullnat"},
     {"no-flow", Fate::dropped, "an ICMP error about a flow of mode fullnat that isn't known"},
+    {"rejected", Fate::answered, "for a service without a backend: the client is told"},
+    {"relayed-too-big", Fate::answered,
+     "a router's packet-too-big about an outer header: the client is told"},
 }};
 
 unsigned cpus() {

@@ -17,6 +17,7 @@ namespace {
 void set_options(lb_service& record, const ServiceChange& change) {
   if (change.gue_port) record.wire_gue_port = htons(*change.gue_port);
   if (change.ping) record.ping = *change.ping ? 1 : 0;
+  if (change.reject) record.reject = *change.reject ? 1 : 0;
   if (change.fragments) record.fragments = static_cast<std::uint8_t>(*change.fragments);
   if (change.source_prefix) record.source_prefix = static_cast<std::uint8_t>(*change.source_prefix);
   if (change.pool) {
@@ -107,7 +108,7 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   std::ranges::copy(id.vip.bytes(), free->addr);
   free->retired = {};
   free->wire_gue_port = htons(default_gue_port);
-  free->fragments = free->source_prefix = free->ping = 0;
+  free->fragments = free->source_prefix = free->ping = free->reject = 0;
   free->pool_count = 0;
   store(pins_.meta().index_stale, 1U);
   set_options(*free, options);

@@ -41,6 +41,7 @@ struct Service {
   Fragments fragments;
   unsigned source_prefix;  // bits of the source that are hashed; 0: all of the flow is
   bool ping;               // echo requests to the VIP are answered
+  bool reject;             // so is what has no backend
   Pool pool;               // source addresses of mode fullnat
   unsigned slots;
   bool settled;    // its table is what its backends mean
@@ -76,6 +77,7 @@ struct ServiceChange {
   std::optional<Fragments> fragments{};
   std::optional<unsigned> source_prefix{};
   std::optional<bool> ping{};
+  std::optional<bool> reject{};
   std::optional<Pool> pool{};
 };
 

@@ -40,6 +40,7 @@ Service to_service(const lb_service& record, std::uint32_t number) {
           static_cast<Fragments>(record.fragments),
           record.source_prefix,
           record.ping != 0,
+          record.reject != 0,
           {Address(std::to_array(record.pool)), record.pool_count},
           1U << (load(record.table).k & 31),
           conf.table_stale == 0,

@@ -247,14 +247,19 @@ BOOST_AUTO_TEST_CASE(the_entry_program_resizes_nothing) {
 
 // On the device, what isn't ours passes as it is, and is counted: it may take ours along.
 BOOST_AUTO_TEST_CASE(foreign_frames_on_egress) {
-  const auto frame = build({.to = ip("192.0.2.99")});
-  const auto before = tunnels().totals();
-  const auto run = tunnels().run_egress(frame);
-  BOOST_TEST(run.verdict == XDP_PASS);
-  BOOST_TEST(run.out == frame, boost::test_tools::per_element());
-  const auto moved = tunnels().totals() - before;
-  BOOST_TEST(moved.size() == 1U);
-  BOOST_TEST(moved.contains({CounterId::family, LB_NO_FAMILY, LB_FOREIGN}));
+  // Among them those whose destination begins nearly as an order does.
+  for (const Mac& to :
+       {node_mac, Mac{LB_ORDER_LOCAL, LB_ORDER_TO_SEND - 1, 1, 2, 3, 4},
+        Mac{LB_ORDER_LOCAL, LB_ORDER_TO_END, 1, 2, 3, 4}, Mac{6, LB_ORDER_TO_SEND, 1, 2, 3, 4}}) {
+    const auto frame = build({.dst = to, .to = ip("192.0.2.99")});
+    const auto before = tunnels().totals();
+    const auto run = tunnels().run_egress(frame);
+    BOOST_TEST(run.verdict == XDP_PASS);
+    BOOST_TEST(run.out == frame, boost::test_tools::per_element());
+    const auto moved = tunnels().totals() - before;
+    BOOST_TEST(moved.size() == 1U);
+    BOOST_TEST(moved.contains({CounterId::family, LB_NO_FAMILY, LB_FOREIGN}));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -63,10 +63,12 @@ const std::vector<Keys> documents{
      chain + memory +
          "pin_path map_abi generation services[].service services[].forward "
          "services[].balance services[].slots services[].fragments services[].ping "
-         "services[].backends services[].remark",
+         "services[].reject services[].backends services[].remark",
      components + reasons},
     {"stats", "services[].service services[].what services[].packets services[].bytes", reasons},
-    {"service list", "[].service [].forward [].balance [].slots [].fragments [].ping [].backends",
+    {"service list",
+     "[].service [].forward [].balance [].slots [].fragments [].ping [].reject "
+     "[].backends",
      ""},
     {"backend list", "[].service [].backend [].forward [].weight [].state [].slots [].next_hop",
      ""},
@@ -106,6 +108,7 @@ BOOST_AUTO_TEST_CASE(values) {
                                      {"slots", 16384},
                                      {"fragments", "drop"},
                                      {"ping", false},
+                                     {"reject", false},
                                      {"backends", 2}}));
   const auto backends = machine.loader.json("backend list 192.0.2.10:80/tcp");
   BOOST_TEST(backends.at(0) == (Json{{"service", "192.0.2.10:80/tcp"},

@@ -77,6 +77,7 @@ BOOST_AUTO_TEST_CASE(services) {
        {"service add 192.0.2.11:80/tcp --affinity 0", 2, "affinity '0'"},
        {"service add 192.0.2.11:80/tcp --affinity 33", 2, "has more bits than its addresses"},
        {"service add 192.0.2.11:80/tcp --ping yes", 2, "ping 'yes'"},
+       {"service add 192.0.2.11:80/tcp --reject 1", 2, "reject '1'"},
        {"service add 192.0.2.11:80/tcp --forward L2", 2, "forwarding mode 'L2'"},
        {"service add 192.0.2.11:80/tcp --balance fair", 2, "balance 'fair'"},
        {"service set 192.0.2.10:80/tcp", 2, "nothing to set"},
