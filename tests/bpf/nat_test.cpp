@@ -173,10 +173,29 @@ BOOST_AUTO_TEST_CASE(last_hop_and_no_way_to_the_client) {
   spec.ttl = 1;
   check_frame(network, build(spec), spec, drops(LB_TTL_EXPIRED, id), links().in);
   spec.ttl = 64;
-  spec.to = ip("10.9.1.77");
-  check_frame(network, build(spec), spec, drops(LB_NO_NEIGHBOUR, id), links().in);
   spec.to = ip("203.0.113.99");  // the stack says that there is no route
   check_frame(network, build(spec), spec, passes(LB_NOT_SERVICE), links().in);
+}
+
+// The kernel forwards what it doesn't know the link address of, and so gets to know it.
+BOOST_AUTO_TEST_CASE(replies_to_unknown_neighbours_go_by_the_kernel) {
+  Network network;
+  for (const auto& family : families) {
+    auto spec = from_backend(family, proto_tcp);
+    spec.to = ip(family.icmp.ip == 20 ? "10.9.1.77" : "2001:db8:a::77");
+    auto wanted = to_client(spec, family);
+    wanted.src = spec.src;
+    wanted.dst = spec.dst;
+    wanted.ttl = spec.ttl;
+    const auto before = network.totals();
+    for (const auto& run :
+         {network.run(build(spec), links().in), network.run_inline(build(spec), links().in)}) {
+      BOOST_TEST(run.verdict == XDP_PASS);
+      BOOST_TEST(run.out == build(wanted), boost::test_tools::per_element());
+    }
+    const CounterId returned{CounterId::service, network.number(family, proto_tcp), LB_RETURNED};
+    BOOST_TEST((network.totals() - before).contains(returned));
+  }
 }
 
 // Replies are known as long as there is a backend of mode nat, and no longer.

@@ -78,7 +78,7 @@ Fate Pipeline::judge(const Bytes& frame, std::uint32_t ingress, Program program,
   auto fate = serve(passage);
   fate.family = passage.packet.family;
   fate.bytes = passage.packet.end;
-  if (fate.verdict == XDP_PASS) fate.out = frame;
+  if (fate.verdict == XDP_PASS && fate.out.empty()) fate.out = frame;
   return fate;
 }
 
@@ -255,10 +255,15 @@ Bytes Pipeline::bytes_of(const Passage& passage, const Aim& aim) {
   const auto& packet = passage.packet;
   if (!aim.to)
     return bytes_for(passage.frame, packet, *aim.backend, aim.service.gue_port, aim.entropy);
-  auto sent = as_l2(passage.frame, packet, aim.way);
-  if (packet.kind != Parsed::icmp) return rewritten(std::move(sent), packet, *aim.to);
-  const bool source_too = aim.backend == nullptr || aim.hides_source;
-  return rewritten_error(std::move(sent), packet, passage.quote, *aim.to, source_too);
+  return rewritten_as(as_l2(passage.frame, packet, aim.way), passage, *aim.to,
+                      aim.backend == nullptr || aim.hides_source);
+}
+
+Bytes Pipeline::rewritten_as(Bytes frame, const Passage& passage, const Tuple& to,
+                             bool source_too) {
+  const auto& packet = passage.packet;
+  if (packet.kind != Parsed::icmp) return rewritten(std::move(frame), packet, to);
+  return rewritten_error(std::move(frame), packet, passage.quote, to, source_too);
 }
 
 Fate Pipeline::too_big(const Passage& passage, const PipelineService& service, unsigned mtu) const {

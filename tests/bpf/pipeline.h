@@ -115,6 +115,8 @@ class Pipeline {
                                  const PipelineBackend& backend, const Tuple& flow) const;
   [[nodiscard]] Fate leave(const Passage& passage, const Aim& aim) const;
   [[nodiscard]] static Bytes bytes_of(const Passage& passage, const Aim& aim);
+  [[nodiscard]] static Bytes rewritten_as(Bytes frame, const Passage& passage, const Tuple& to,
+                                          bool source_too);
   [[nodiscard]] Fate too_big(const Passage& passage, const PipelineService& service,
                              unsigned mtu) const;
 
@@ -126,6 +128,8 @@ class Pipeline {
                                         lb_reason otherwise) const;
   [[nodiscard]] Fate go_back(const Passage& passage, const PipelineService& service,
                              const Tuple& to) const;
+  [[nodiscard]] static Fate leave_to_kernel(const Passage& passage, const PipelineService& service,
+                                            const Tuple& to);
 
   std::vector<PipelineService> services_;
   std::set<std::uint32_t> egress_;

@@ -53,8 +53,17 @@ Fate Pipeline::go_back(const Passage& passage, const PipelineService& service,
   const auto network = std::ranges::find_if(
       networks_, [&](const auto& candidate) { return candidate.contains(to.to); });
   if (network == networks_.end()) return leaves(LB_NOT_SERVICE, XDP_PASS);
+  if (network->way.trouble == LB_NO_NEIGHBOUR) return leave_to_kernel(passage, service, to);
   if (network->way.trouble != LB_FORWARDED) return leaves(network->way.trouble, XDP_DROP, &service);
   return leave(passage, {service, nullptr, network->way, 0, to});
+}
+
+// The kernel forwards the rewritten packet itself, and so gets to know the neighbour.
+Fate Pipeline::leave_to_kernel(const Passage& passage, const PipelineService& service,
+                               const Tuple& to) {
+  auto fate = leaves(LB_RETURNED, XDP_PASS, &service);
+  fate.out = rewritten_as(passage.frame, passage, to, true);
+  return fate;
 }
 
 }  // namespace xdplb::test

@@ -20,7 +20,7 @@ std::vector<std::string> flow_classes() {
 std::vector<std::string> nat_classes(const std::string& family) {
   std::vector<std::string> names;
   for (const auto* what :
-       {"returned, tags: 0", "returned, tags: 1", "told-too-big back",
+       {"returned, tags: 0", "returned, tags: 1", "told-too-big back", "left to the kernel",
         "returned behind options or extension headers", "egress program: returned"})
     names.push_back(family + what);
   for (const auto* way : {"by nat to ", "by nat back, ", "by fullnat to ", "by fullnat back, "}) {

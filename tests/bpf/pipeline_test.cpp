@@ -160,6 +160,7 @@ class Campaign {
     const std::string reason(reason_name(fate.reason));
     seen(reason);
     if (fate.backend != nullptr && fate.backend->local) return seen("local");
+    if (fate.reason == LB_RETURNED && fate.verdict == XDP_PASS) return seen("left to the kernel");
     if (fate.out.empty() || fate.service == nullptr || fate.verdict == XDP_PASS) return;
     const auto packet = parse(frame);
     if (fate.reason == LB_TOLD_TOO_BIG && packet.to != fate.service->id.vip) seen(reason + " back");
