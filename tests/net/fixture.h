@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plugin/cluster_key.h"
+#include "plugin/pool.h"
 #include "plugin/table.h"
 #include "tests/support/topology.h"
 
@@ -49,12 +50,13 @@ struct Balanced {
 };
 
 struct Member {
-  std::string name;  // web1
-  std::string address;
+  std::string name;     // web1
+  std::string address;  // and port, if it isn't the service's: as xdp-lb takes it
   unsigned weight = 1;
   bool drain = false;
 };
 Member web(int number, unsigned weight = 1, bool v4 = true);
+Member web_at(int number, std::uint16_t port, bool v4);
 std::string vip(int number, bool v4 = true);  // 192.0.2.10, [2001:db8:ffff::10]
 
 // What data test cases are made of.
@@ -82,6 +84,9 @@ class TestService {
 
   // Who must get the flow; "" for nobody.
   [[nodiscard]] const std::string& expected(const Endpoint& client, std::uint16_t port) const;
+  // Is this what that backend says, "webN ADDRESS PORT", of a connection of the client?
+  [[nodiscard]] bool is_answer(const std::string& said, const Endpoint& client,
+                               std::uint16_t port) const;
 
  private:
   [[nodiscard]] Member& member(const std::string& name);
@@ -89,6 +94,7 @@ class TestService {
   const Loader& loader_;
   std::string id_;
   ServiceId parsed_;
+  Pool pool_;  // what backends see instead of clients
   FlowKeys keys_;
   TableSpec spec_;
   std::vector<Member> members_;
@@ -116,7 +122,8 @@ int counts(int reduced, int full);
 using Answers = std::map<std::string, int>;  // who answered how many
 
 // So many connections to the service's port: each is answered by whom the model says, who saw the
-// client itself. Boost.Test hears of those that aren't. Returns who answered.
+// client itself, or an address of the pool. Boost.Test hears of those that aren't. Returns who
+// answered.
 Answers check_connections(const Site& site, const TestService& service, Flows& flows, int count,
                           std::uint16_t port = 80);
 

@@ -3,9 +3,8 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-#include <random>
 
-#include "tests/net/fixture.h"
+#include "tests/net/forwarding.h"
 #include "tests/net/tap.h"
 
 namespace xdplb::test {
@@ -35,13 +34,6 @@ BOOST_DATA_TEST_CASE(every_connection_reaches_the_backend_of_the_model,
   // Each packet to the balancer, and once more on its way to a backend.
   BOOST_TEST(requests.count() == 2 * loader.forwarded(service.id()));
   BOOST_TEST(loader.dropped() == 0U);
-}
-
-std::string random_bytes(std::size_t size) {
-  std::mt19937_64 random(size);
-  std::string bytes(size, '\0');
-  for (auto& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
 }
 
 BOOST_DATA_TEST_CASE(large_transfers_arrive_intact, data::make(modes) * data::make(families), mode,

@@ -202,6 +202,10 @@ std::string Site::file(std::size_t web, const std::string& name) const {
   return bytes.str();
 }
 
+void Site::remove_file(std::size_t web, const std::string& name) const {
+  std::filesystem::remove(folder_ + "/" + webs[web].name() + "/file/" + name);
+}
+
 HttpReply Site::get(const Endpoint& from, const Endpoint& to, const std::string& path) const {
   const Inside here(client);
   return http_get(from, to, path);

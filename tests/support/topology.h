@@ -41,6 +41,7 @@ class Site {
   // saw; /keep does as well, and leaves the connection open. Files can be put and got below /file/.
   void serve_http();
   [[nodiscard]] std::string file(std::size_t web, const std::string& name) const;  // its bytes
+  void remove_file(std::size_t web, const std::string& name) const;
 
   // From the client.
   HttpReply get(const Endpoint& from, const Endpoint& to, const std::string& path = "/") const;

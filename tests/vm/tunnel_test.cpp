@@ -6,44 +6,10 @@
 #include <boost/test/unit_test.hpp>
 #include <random>
 
-#include "tests/net/fixture.h"
-#include "tests/vm/lab.h"
+#include "tests/vm/chained_site.h"
 
 namespace xdplb::test {
 namespace {
-
-void open_tunnels(const Site& site) {
-  for (const auto* module : {"ipip", "sit", "ip6_tunnel", "ip_gre", "ip6_gre", "fou", "fou6"})
-    site.router.require({"modprobe", module});
-  for (const auto& web : site.webs) {
-    for (const std::string device : {"all", "eth0", "tunl0", "sit0", "gre0"})
-      web.sysctl("ipv4/conf/" + device + "/rp_filter", "0");
-    std::string lines;
-    for (const std::string device : {"tunl0", "sit0", "gre0", "ip6tnl0", "ip6gre0"})
-      lines += "link set " + device + " up\n";
-    web.ip(lines);
-    web.require(split("ip -6 tunnel change ip6tnl0 mode any"));
-    web.require(split("ip fou add port 6080 gue"));
-    web.require(split("ip -6 fou add port 6080 gue"));
-  }
-}
-
-struct Tunnelled {
-  explicit Tunnelled(const std::string& mode) {
-    open_tunnels(site);
-    site.serve_http();
-    site.balancer.require(split("xdp-filter load -f tcp -m " + mode + " eth0"));
-    loader.require("load eth0 --mode " + mode);
-    const auto chain = loader.json("status eth0").at("interfaces").at(0).at("components");
-    BOOST_TEST(chain.size() == 2U);
-    const std::string ours = chain.back().at("name");
-    BOOST_TEST_MESSAGE("ours is " << ours);
-    const std::string way = ours == "xdp_lb" ? "encapsulates on egress" : "encapsulates in it";
-    BOOST_TEST((loader.run("check eth0").out.find(way) != std::string::npos));
-  }
-  Site site{{}};
-  Loader loader{site.balancer};
-};
 
 // Full-size packets don't fit with their outer header: the client is told, sends smaller ones, and
 // all of it arrives.
@@ -74,8 +40,8 @@ BOOST_AUTO_TEST_SUITE(tunnel)
 
 BOOST_TEST_DECORATOR(*boost::unit_test::label("smoke"))
 BOOST_DATA_TEST_CASE(every_mode_and_family, boost::unit_test::data::make(modes), attached) {
-  Tunnelled tunnelled(attached);
-  auto& [site, loader] = tunnelled;
+  ChainedSite chained(attached, "eth0");
+  auto& [site, loader] = chained;
   int number = 0;
   for (const std::string mode : {"ipip", "gue", "gre"})
     for (const bool vip_v4 : {true, false})
