@@ -36,7 +36,6 @@ void check_udp(const Site& site, const Loader& loader, const std::string& forwar
 
 BOOST_AUTO_TEST_SUITE(forwarding)
 
-BOOST_TEST_DECORATOR(*boost::unit_test::label("smoke"))
 BOOST_DATA_TEST_CASE(every_mode, data::make(modes), attached) {
   ChainedSite chained(attached, "eth0 eth1");
   auto& [site, loader] = chained;

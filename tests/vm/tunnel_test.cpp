@@ -38,7 +38,6 @@ void upload(const Site& site, const TestService& service, const Endpoint& from,
 
 BOOST_AUTO_TEST_SUITE(tunnel)
 
-BOOST_TEST_DECORATOR(*boost::unit_test::label("smoke"))
 BOOST_DATA_TEST_CASE(every_mode_and_family, boost::unit_test::data::make(modes), attached) {
   ChainedSite chained(attached, "eth0");
   auto& [site, loader] = chained;
