@@ -49,6 +49,32 @@ ClusterKey read_key(const std::string& file) {
   return *key;
 }
 
+std::uint32_t parse_flows(const std::string& text) {
+  constexpr unsigned long least = 1024;
+  constexpr unsigned long most = 1UL << 24;
+  const auto flows = parse_number(text, least, most);
+  if (!flows) throw Error("flows '" + text + "' is not a number from 1024 to 16777216");
+  return static_cast<std::uint32_t>(*flows);
+}
+
+LoadOptions read_options(const Command& command) {
+  LoadOptions options;
+  options.pin_path = command.pin_path();
+  options.object = command.get("object");
+  if (const auto mode = command.get("mode")) options.chain.mode = parse_mode(*mode);
+  if (const auto text = command.get("prio")) {
+    const auto priority = parse_number(*text, 0, max_priority);
+    if (!priority) throw Error("priority '" + *text + "' is not a number from 0 to 4294967295");
+    options.chain.priority = static_cast<unsigned>(*priority);
+  }
+  if (const auto actions = command.get("actions")) options.chain.actions = parse_actions(*actions);
+  if (const auto arena = command.get("arena")) options.arena_size = parse_arena(*arena);
+  if (const auto flows = command.get("flows")) options.flows = parse_flows(*flows);
+  if (const auto file = command.get("key-file")) options.cluster_key = read_key(*file);
+  options.chain.single_ok = command.has("single-ok");
+  return options;
+}
+
 }  // namespace
 
 int run_load(const Arguments& arguments) {
@@ -69,27 +95,7 @@ int run_load(const Arguments& arguments) {
 
   // With it libxdp would attach without a chain. --single-ok is the way to ask for that.
   ::unsetenv("LIBXDP_SKIP_DISPATCHER");
-  LoadOptions options;
-  options.pin_path = command.pin_path();
-  options.object = command.get("object");
-  if (const auto mode = command.get("mode")) options.chain.mode = parse_mode(*mode);
-  if (const auto text = command.get("prio")) {
-    const auto priority = parse_number(*text, 0, max_priority);
-    if (!priority) throw Error("priority '" + *text + "' is not a number from 0 to 4294967295");
-    options.chain.priority = static_cast<unsigned>(*priority);
-  }
-  if (const auto actions = command.get("actions")) options.chain.actions = parse_actions(*actions);
-  if (const auto arena = command.get("arena")) options.arena_size = parse_arena(*arena);
-  if (const auto text = command.get("flows")) {
-    constexpr unsigned long least = 1024;
-    constexpr unsigned long most = 1UL << 24;
-    const auto flows = parse_number(*text, least, most);
-    if (!flows) throw Error("flows '" + *text + "' is not a number from 1024 to 16777216");
-    options.flows = static_cast<std::uint32_t>(*flows);
-  }
-  if (const auto file = command.get("key-file")) options.cluster_key = read_key(*file);
-  options.chain.single_ok = command.has("single-ok");
-
+  const auto options = read_options(command);
   const auto notes = load_component(command.parameters(), options);
   if (command.json())
     print_json({{"loaded", command.parameters()}, {"notes", notes}});

@@ -147,6 +147,16 @@ std::vector<std::byte> to_bytes(const std::vector<lb_index_entry>& entries,
   return bytes;
 }
 
+std::uint8_t flags_of(std::span<const IndexKey> keys) {
+  std::uint8_t flags = 0;
+  for (const auto& key : keys) {
+    if (key.id.port == 0) flags |= LB_INDEX_HAS_ANY_PORT;
+    if (!key.replies.empty()) flags |= LB_INDEX_HAS_NAT;
+    if (key.pool.count != 0) flags |= LB_INDEX_HAS_POOL;
+  }
+  return flags;
+}
+
 }  // namespace
 
 lb_family family_of(const Address& address) { return address.is_v4() ? LB_IPV4 : LB_IPV6; }
@@ -169,11 +179,7 @@ Index build_index(std::span<const IndexKey> keys) {
     index.ref.bucket_bits = static_cast<std::uint8_t>(bucket_bits);
     index.ref.entry_bits = static_cast<std::uint8_t>(entry_bits);
     index.ref.seed = static_cast<std::uint8_t>(seed);
-    for (const auto& key : keys) {
-      if (key.id.port == 0) index.ref.flags |= LB_INDEX_HAS_ANY_PORT;
-      if (!key.replies.empty()) index.ref.flags |= LB_INDEX_HAS_NAT;
-      if (key.pool.count != 0) index.ref.flags |= LB_INDEX_HAS_POOL;
-    }
+    index.ref.flags = flags_of(keys);
     index.bytes = to_bytes(entries, *placement, entry_bits);
     return index;
   }

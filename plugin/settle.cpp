@@ -182,6 +182,13 @@ void State::settle_index() {
   store(pins_.arena().as<lb_arena_head>()[0].index, index.ref);
 }
 
+bool State::has_removed_backends() const {
+  return std::ranges::any_of(pins_.backends(), [](const auto& record) {
+    const auto state = load(record.conf).state;
+    return state == LB_BACKEND_REMOVED || state == LB_BACKEND_COUNTED;
+  });
+}
+
 void State::settle() {
   std::vector<std::uint32_t> stale;
   bool removals = false;
@@ -191,17 +198,16 @@ void State::settle() {
     removals |= conf.state == LB_SERVICE_REMOVED || conf.state == LB_SERVICE_COUNTED;
     if (conf.state == LB_SERVICE_LIVE && conf.table_stale != 0) stale.push_back(number);
   }
-  const bool tables = !stale.empty();
-  const bool index = removals || load(pins_.meta().index_stale) != 0;
-  // Whose replies they are is known before a backend gets packets.
-  if (tables && !index && has_replies()) settle_index();
+  bool index = removals || load(pins_.meta().index_stale) != 0;
+  const bool late = index;
+  if (!stale.empty() && !index && has_replies()) {
+    settle_index();  // whose replies they are is known before a backend gets packets
+    index = true;
+  }
   for (const auto number : stale) settle_table(records[number]);
-  if (index) settle_index();
-  removals |= std::ranges::any_of(pins_.backends(), [](const auto& record) {
-    const auto state = load(record.conf).state;
-    return state == LB_BACKEND_REMOVED || state == LB_BACKEND_COUNTED;
-  });
-  if (!tables && !index && !removals) return;
+  if (late) settle_index();
+  removals |= has_removed_backends();
+  if (stale.empty() && !index && !removals) return;
   // What the old index and slots named may be reused once no packet can hold it.
   if (index || removals) wait_for_packets();
   store(pins_.meta().index_stale, 0U);

@@ -147,6 +147,7 @@ class State {
   void require_room(const ServiceId& id, const std::vector<IndexKey>& keys,
                     std::uint64_t table_bytes) const;
   [[nodiscard]] bool has_replies() const;
+  [[nodiscard]] bool has_removed_backends() const;
   [[nodiscard]] Forward forward_of(const lb_backend& record) const;
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
   void void_next_hops() const;
