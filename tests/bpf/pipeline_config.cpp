@@ -16,7 +16,7 @@ Address prefix_of(const Address& address, unsigned bits) {
 }  // namespace
 
 bool Network::contains(const Address& address) const {
-  return first.is_v4() == address.is_v4() &&
+  return address != own && first.is_v4() == address.is_v4() &&
          prefix_of(address, first.is_v4() ? 96 + bits : bits) == first;
 }
 

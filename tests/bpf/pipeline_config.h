@@ -39,6 +39,7 @@ struct Network {
   Address first{};
   unsigned bits = 0;
   Way way{};
+  Address own{};  // the host's in it
 
   [[nodiscard]] bool contains(const Address& address) const;
 };

@@ -53,12 +53,17 @@ std::vector<Network> make_networks() {
     for (const bool v4 : {true, false}) {
       const auto& how = v4 ? route.v4 : route.v6;
       if (!route.device.empty()) set_neighbour(gateway_in(how), route.device, route.way.dst);
-      const Network network{client_address(v4, number, 0), v4 ? 24U : 64U, route.way};
+      const Network network{client_address(v4, number, 0), v4 ? 24U : 64U, route.way, {}};
       ip_tool("route replace " + std::string(how.empty() ? "blackhole " : "") +
               network.first.to_string() + "/" + std::to_string(network.bits) + " " + how);
       networks.push_back(network);
     }
   }
+  // Sources that chance put into the balancer's own networks, where nobody is that has them.
+  Way nobody;
+  nobody.trouble = LB_NO_NEIGHBOUR;
+  for (const std::string own : {"2001:db8:9::", "2001:db8:a::", "2001:db8:b::", "2001:db8:d::"})
+    networks.push_back({ip(own), 64U, nobody, ip(own + "1")});
   return networks;
 }
 
