@@ -170,22 +170,22 @@ static __always_inline int send_reply(struct xdp_md *ctx, const struct way *way,
 				      const struct lb_flow_key *to, enum growth growth)
 {
 	struct lb_next_hop *next = return_hop(ctx, way->lookup, to, way->pkt->family);
-	bool by_kernel = next && next->reason == LB_NO_NEIGHBOUR;
-	int verdict;
+	int verdict = GOES_ON;
 
 	if (unlikely(!next))
 		return leave_service(way->pkt, way->service, LB_INTERNAL, XDP_PASS);
 	if (unlikely(next->reason == LB_HOP_LOCAL))
 		return leave(way->pkt, LB_NOT_SERVICE, XDP_PASS);
-	if (unlikely(next->reason && !by_kernel))
+	if (unlikely(next->reason && next->reason != LB_NO_NEIGHBOUR))
 		return leave_service(way->pkt, way->service, next->reason, XDP_DROP);
-	verdict = by_kernel ? GOES_ON : ready(ctx, way, next, growth);
+	if (likely(!next->reason))
+		verdict = ready(ctx, way, next, growth);
 	if (unlikely(verdict != GOES_ON))
 		return verdict;
 	if (unlikely(!nat_rewrite(ctx, way->pkt, way->flow, to)))
 		return leave_service(way->pkt, way->service, LB_INTERNAL, XDP_DROP);
 	return leave_service(way->pkt, way->service, LB_RETURNED,
-			     by_kernel ? XDP_PASS : send_frame(ctx, &next->hop, growth));
+			     next->reason ? XDP_PASS : send_frame(ctx, &next->hop, growth));
 }
 
 static __noinline int send_reply_by_egress(struct xdp_md *ctx, const struct way *way,
