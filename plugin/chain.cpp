@@ -57,12 +57,13 @@ bool uses_map(std::uint32_t program_id, std::uint32_t map_id) {
   return std::find(ids.begin(), ids.begin() + count, map_id) != ids.begin() + count;
 }
 
+// The program on egress is none of a chain: the map that holds it keeps it.
 bool is_xdp(std::uint32_t program_id) {
   const Fd program(::bpf_prog_get_fd_by_id(program_id));
   bpf_prog_info info{};
   std::uint32_t size = sizeof(info);
   return program && ::bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 &&
-         info.type == BPF_PROG_TYPE_XDP;
+         info.type == BPF_PROG_TYPE_XDP && std::string_view(info.name) != "xdp_lb_egress";
 }
 
 std::string hex(const unsigned char* bytes, std::size_t size) {
