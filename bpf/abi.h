@@ -17,18 +17,20 @@
 
 #include <linux/types.h>
 
+#include "egress_order.h"
+#include "exception.h"
 #include "family.h"
 #include "flow_entry.h"
 #include "reason.h"
 #include "service_index.h"
 
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
-#define XDP_LB_ABI 3
+#define XDP_LB_ABI 4
 
 #define LB_SERVICES 4096u	  /* records; a service's number is its index */
 #define LB_BACKENDS 65536u	  /* records; a handle is the index: 1 to 65534, 0: none */
 #define LB_REASONS 32u		  /* room for enum lb_reason */
-#define LB_ARENA_SIZE (32u << 20) /* bytes, by default; always a power of two */
+#define LB_ARENA_SIZE (64u << 20) /* bytes, by default; always a power of two */
 #define LB_ARENA_MAX (1u << 30)
 #define LB_ARENA_ELEMENT (1u << 29) /* the verifier lets no offset be larger */
 
@@ -93,16 +95,10 @@ struct lb_table_ref {
 	__u32 line;	    /* start in lb_arena, in lines of 64 bytes; 0: no table */
 	__u8 k;		    /* log2 of the number of slots: 8 to 20 */
 	__u8 source_prefix; /* bits of the source that are hashed; 0: all of the flow is */
-	__u16 reserved;
+	__u8 remembers;	    /* 1: flows of clean slots too */
+	__u8 reserved;
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_table_ref, 8);
-
-/* A slot of a table: {handle of the current backend, and of the previous one}. */
-struct lb_slot {
-	__u16 current;
-	__u16 previous;
-} __attribute__((aligned(4)));
-LB_ASSERT_SIZE(struct lb_slot, 4);
 
 enum lb_service_state {
 	LB_SERVICE_FREE = 0,
@@ -136,11 +132,15 @@ struct lb_service {
 	__u8 fragments;		   /* enum lb_fragments */
 	__u8 source_prefix;	   /* bits of the source that are hashed; 0: and ports */
 	__u8 ping;		   /* 1: echo requests to the VIP are answered */
-	__u8 reject;		   /* 1: who sends where no backend is gets told */
-	__u8 unused[6];
+	__u8 last_resort;	   /* enum lb_last_resort */
+	__u8 remember;		   /* enum lb_remember */
+	__u8 on_down;		   /* enum lb_on_down */
+	__u8 epoch_open;	   /* 1: some slot may not be clean */
+	__u8 unused[3];
 	__u8 pool[16];	  /* mode fullnat: the first source address, as addr */
 	__u32 pool_count; /* and how many there are, one after the other */
-	__u8 reserved[108];
+	__u32 epoch; /* how long a flow that isn't seen is remembered, in seconds (exception.h) */
+	__u8 reserved[104];
 };
 LB_ASSERT_SIZE(struct lb_service, 256);
 
@@ -158,6 +158,8 @@ enum lb_backend_state {
 	LB_BACKEND_DRAIN = 2,	/* gets no slots; its weight is kept */
 	LB_BACKEND_REMOVED = 3, /* on its way to LB_BACKEND_FREE */
 	LB_BACKEND_COUNTED = 4, /* hop[0] is what lb_service.retired becomes */
+	LB_BACKEND_DOWN = 5,	/* gets no slots; its flows as lb_service.on_down has it */
+	LB_BACKEND_LEAVING = 6, /* drains, and is removed when no flow is left */
 };
 
 /* What user space decides of a backend: one word. */
@@ -176,7 +178,9 @@ struct lb_backend_head {
 	__u8 static_hop : 2; /* 0: ask the kernel; 1, 2: lb_backend.hop[static_hop - 1] */
 	__u8 source : 2;     /* 0: none; 1, 2: lb_backend.source[source - 1] */
 	__u8 local : 1;	     /* an address of this host, whose stack gets the packets */
-	__u8 unused : 3;
+	__u8 keeps : 1;	     /* the flows that it has stay */
+	__u8 accepts : 1;    /* it gets new ones: its state is LB_BACKEND_UP */
+	__u8 unused : 1;
 	__u16 wire_port; /* mode gue: the outer destination port; nat, fullnat: the backend's */
 	__u32 reserved;
 } __attribute__((aligned(8)));
@@ -231,39 +235,6 @@ struct lb_vlan {
 };
 LB_ASSERT_SIZE(struct lb_vlan, 8);
 
-/*
- * lb_egress: DEVMAP_HASH[LB_EGRESS_DEVICES] by ifindex, each entry with the
- * program xdp_lb_egress. Where a chain takes no program that grows packets,
- * xdp_lb redirects through it, with this in place of the frame's destination:
- */
-#define LB_EGRESS_DEVICES 256u
-#define LB_ORDER_LOCAL 0x02u /* a locally administered address */
-#define LB_ORDER_ENCAP 0xb7u /* and what to do, with what tells this version */
-#define LB_ORDER_TOO_BIG 0xb8u
-struct lb_order {
-	__u8 local;
-	__u8 magic;
-	__u16 backend; /* its handle */
-	__u16 value;   /* the flow's entropy; or the MTU that a packet is too big for */
-};
-LB_ASSERT_SIZE(struct lb_order, 6);
-
-/* Or, with the link addresses that the frame is to have, two bytes further on, over its
- * type: the order's second byte is what to do and, in its low bits, that type. */
-#define LB_ORDER_TYPE 3u
-enum lb_order_type {
-	LB_ORDER_IPV4 = 0,
-	LB_ORDER_IPV6 = 1,
-	LB_ORDER_8021Q = 2,
-	LB_ORDER_8021AD = 3,
-};
-enum lb_order_to {
-	LB_ORDER_TO_SEND = 0xc0,   /* nothing: it is ready */
-	LB_ORDER_TO_REJECT = 0xc4, /* make it the answer that its service has no backend */
-	LB_ORDER_TO_RELAY = 0xc8,  /* make it packet-too-big of the packet that it quotes */
-	LB_ORDER_TO_END = 0xcc,
-};
-
 /* lb_return_hops: PERCPU_ARRAY[LB_RETURN_HOPS] of struct lb_next_hop, those of
  * clients that get replies by way of the balancer: an address has one place. */
 #define LB_RETURN_HOPS 4096u
@@ -275,7 +246,12 @@ struct lb_reason_counters {
 };
 LB_ASSERT_SIZE(struct lb_reason_counters, 512);
 
-/* lb_limits: PERCPU_ARRAY[1]: what the data path may still answer by itself. */
+/* lb_limits: PERCPU_ARRAY[LB_LIMITS]: what the data path may still do by itself. */
+enum lb_limited {
+	LB_LIMIT_ANSWERS = 0,
+	LB_LIMIT_EXCEPTIONS = 1,
+	LB_LIMITS = 2,
+};
 struct lb_limit {
 	__u32 stamp; /* jiffies, their low half */
 	__u32 tokens;
@@ -286,7 +262,8 @@ LB_ASSERT_SIZE(struct lb_limit, 8);
 struct lb_constants {
 	__u32 abi;
 	__u32 arena_size; /* bytes: the value size of lb_arena */
+	__u32 exception_sets;
 };
-LB_ASSERT_SIZE(struct lb_constants, 8);
+LB_ASSERT_SIZE(struct lb_constants, 12);
 
 #endif

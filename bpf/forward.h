@@ -52,7 +52,7 @@ static __always_inline int too_big(struct xdp_md *ctx, const struct packet *pkt,
 
 	if (l3 + sizeof(struct iphdr) > end || !may_tell(pkt, l3))
 		return leave_service(pkt, service, LB_TOO_BIG, XDP_DROP);
-	if (!limit_allows())
+	if (!may_answer_now())
 		return leave_service(pkt, service, LB_LIMITED, XDP_DROP);
 	if (growth == BY_EGRESS) {
 		if (order_too_big(ctx, pkt, mtu))

@@ -20,16 +20,6 @@
 #define FULLNAT_TRIES 16
 #define FULLNAT_FIRST_PORT 1024u
 
-#define TCP_FIN 1
-#define TCP_SYN 2
-#define TCP_RST 4
-
-/* Time in units of 2^30 ns, which are seconds for what is measured here. */
-static __always_inline __u32 seconds_now(void)
-{
-	return bpf_ktime_get_coarse_ns() >> 30;
-}
-
 static __always_inline __u32 flow_idle_limit(__u8 state)
 {
 	switch (state) {
@@ -76,17 +66,6 @@ static __always_inline bool same_key(const struct lb_flow_key *a, const struct l
 {
 	return a->src[0] == b->src[0] && a->src[1] == b->src[1] && a->dst[0] == b->dst[0] &&
 	       a->dst[1] == b->dst[1] && a->ports == b->ports && a->proto == b->proto;
-}
-
-/* Zero for what isn't TCP. */
-static __always_inline __u8 tcp_flags(struct xdp_md *ctx, const struct packet *pkt)
-{
-	__u8 *flags = (void *)(long)ctx->data + (pkt->l4 & 0x3ff) + 13;
-
-	if (pkt->proto != IPPROTO_TCP || pkt->l4 > 0x3ff ||
-	    (void *)(flags + 1) > (void *)(long)ctx->data_end)
-		return 0;
-	return *flags;
 }
 
 /* The entry of packets in the other direction; other is where its key goes. */
@@ -147,8 +126,7 @@ static __always_inline bool flow_has_backend(struct lb_flow *entry, const struct
 	its = (const void *)backend->addr;
 	if (its[0] != address[0] || its[1] != address[1] ||
 	    backend->conf.service != entry->service || backend->head.wire_port != wire_port ||
-	    backend->head.forward != LB_FORWARD_FULLNAT ||
-	    (backend->conf.state != LB_BACKEND_UP && backend->conf.state != LB_BACKEND_DRAIN))
+	    backend->head.forward != LB_FORWARD_FULLNAT || !backend->head.keeps)
 		return false;
 	entry->hops = hops;
 	return true;

@@ -10,6 +10,7 @@
 const volatile struct lb_constants lb_constants SEC(".rodata") = {
 	.abi = XDP_LB_ABI,
 	.arena_size = LB_ARENA_SIZE,
+	.exception_sets = LB_EXCEPTION_SETS,
 };
 
 struct lookup {
@@ -140,43 +141,64 @@ static __noinline __u64 service_source_hash(const struct lb_service *service,
 	return source_hash(service->key, pkt, bits);
 }
 
-/* The handle in a slot of the arena's second element. */
-static __noinline __u32 second_element_handle(__u32 offset)
+/* A word of the arena's second element. */
+static __noinline __u32 second_element_word(__u32 offset)
 {
 	__u32 second = 1;
 	void *element = bpf_map_lookup_elem(&lb_arena, &second);
-	struct lb_slot *slot;
 
 	if (!element)
 		return 0;
-	slot = element + (offset & (LB_ARENA_ELEMENT - sizeof(*slot)));
-	return slot->current;
+	return *(volatile __u32 *)(element + (offset & (LB_ARENA_ELEMENT - sizeof(__u32))));
 }
 
-/* The handle of the backend that the packet's flow belongs to, or 0. */
-static __always_inline __u32 backend_pick(const struct lookup *lookup, struct lb_service *service,
-					  struct packet *pkt)
+/* A word of the arena behind its head. */
+static __always_inline __u32 arena_word(const struct lookup *lookup, __u32 offset)
 {
-	struct lb_table_ref table;
-	struct lb_slot *slot;
-	__u32 number, offset;
-	__u64 hash;
-
-	*(__u64 *)&table = *(volatile __u64 *)&service->table;
-	if (unlikely(!table.line))
-		return 0;
-	if (unlikely(table.source_prefix))
-		hash = service_source_hash(service, pkt, table.source_prefix);
-	else
-		hash = flow_hash(service->key, pkt);
-	pkt->entropy = hash >> 48;
-	number = hash & ((1u << (table.k & 31)) - 1);
-	offset = table.line * LB_LINE + number * sizeof(*slot);
 	/* With a smaller arena the verifier leaves this out of the program. */
 	if (lb_constants.arena_size == LB_ARENA_ELEMENT && offset >= LB_ARENA_ELEMENT)
-		return second_element_handle(offset);
-	slot = arena_at(lookup, lookup->arena, offset);
-	return slot->current;
+		return second_element_word(offset);
+	/* it is one already, but the verifier may have lost that */
+	asm volatile("%0 &= -4" : "+r"(offset));
+	return *(volatile __u32 *)arena_at(lookup, lookup->arena, offset);
+}
+
+/* Where a flow belongs. */
+struct place {
+	struct lb_table_ref table;
+	struct lb_slot slot;
+	__u64 hash; /* the slot's number is in its low bits */
+};
+
+static __always_inline __u32 place_number(const struct place *place)
+{
+	return place->hash & ((1u << (place->table.k & 31)) - 1);
+}
+
+/* False: the service has no table. */
+static __always_inline bool place_find(const struct lookup *lookup, struct lb_service *service,
+				       struct packet *flow, struct place *place)
+{
+	*(__u64 *)&place->table = *(volatile __u64 *)&service->table;
+	if (unlikely(!place->table.line))
+		return false;
+	if (unlikely(place->table.source_prefix))
+		place->hash = service_source_hash(service, flow, place->table.source_prefix);
+	else
+		place->hash = flow_hash(service->key, flow);
+	flow->entropy = place->hash >> 48;
+	*(__u32 *)&place->slot = arena_word(lookup, place->table.line * LB_LINE +
+							    place_number(place) * sizeof(__u32));
+	return true;
+}
+
+/* The slot's deadline; after the slot. */
+static __always_inline __u32 place_deadline(const struct lookup *lookup, const struct place *place)
+{
+	__u32 slots = 1u << (place->table.k & 31);
+
+	return arena_word(lookup, place->table.line * LB_LINE +
+					  (slots + place_number(place)) * sizeof(__u32));
 }
 
 #endif

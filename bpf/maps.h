@@ -99,10 +99,29 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_flows SEC(".maps");
 
-/* Written and read by the data path. */
+/* Written and read by the data path; user space takes out what is over. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LB_EXCEPTION_SETS);
+	__type(key, __u32);
+	__type(value, struct lb_exception_set);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_exceptions SEC(".maps");
+
+/* Written by the data path; read by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_exception_counters);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_exception_cnt SEC(".maps");
+
+/* Written and read by the data path. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_LIMITS);
 	__type(key, __u32);
 	__type(value, struct lb_limit);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
@@ -150,6 +169,8 @@ struct quoted_outer {
 
 #define LB_QUOTE 2048u
 
+#define NOT_PICKED 0xffffu /* not a handle */
+
 /* No state: what a packet needs that the stack has no room for. */
 struct lb_scratch {
 	struct packet pkt;
@@ -159,8 +180,9 @@ struct lb_scratch {
 	struct lb_flow_key scrap;
 	struct lb_flow entry;
 	__u32 service;
-	__u8 kind;   /* enum aside_kind */
-	__u8 quoted; /* 1: its flow is that of a quoted packet; else its own */
+	__u32 backend; /* or NOT_PICKED */
+	__u8 kind;     /* enum aside_kind */
+	__u8 quoted;   /* 1: its flow is that of a quoted packet; else its own */
 	struct bpf_fib_lookup fib;
 	struct tell tell;
 	struct quoted_outer outer;

@@ -56,7 +56,9 @@ enum lb_reason {
 	LB_REJECTED = 29, /* for a service without a backend: answered with RST or unreachable */
 	/* sent to the client */
 	LB_RELAYED_TOO_BIG = 30, /* packet-too-big about an outer header: the client is told */
-	LB_REASON_COUNT = 31,
+	/* XDP_PASS */
+	LB_NO_BACKEND_PASSED = 31, /* the slot has no backend, and the service passes such */
+	LB_REASON_COUNT = 32,
 };
 
 #endif

@@ -182,7 +182,7 @@ static __always_inline int reject(struct xdp_md *ctx, const struct way *way, enu
 {
 	if (!may_reject(ctx, way->pkt))
 		return leave_service(way->pkt, way->service, LB_NO_BACKEND, XDP_DROP);
-	if (!limit_allows())
+	if (!may_answer_now())
 		return leave_service(way->pkt, way->service, LB_LIMITED, XDP_DROP);
 	if (growth == BY_EGRESS) {
 		if (order_reject(ctx))
@@ -202,7 +202,11 @@ static __noinline int reject_by_egress(struct xdp_md *ctx, const struct way *way
 /* A packet of the service, whose slot has no backend. */
 static __always_inline int no_backend(struct xdp_md *ctx, const struct way *way, enum growth growth)
 {
-	if (likely(!way->record->reject))
+	__u8 resort = way->record->last_resort;
+
+	if (resort == LB_LAST_RESORT_PASS)
+		return leave_service(way->pkt, way->service, LB_NO_BACKEND_PASSED, XDP_PASS);
+	if (likely(resort != LB_LAST_RESORT_REJECT))
 		return leave_service(way->pkt, way->service, LB_NO_BACKEND, XDP_DROP);
 	if (!way->aside)
 		return GOES_ON;

@@ -61,8 +61,9 @@ static __noinline int relay_ordered(struct xdp_md *ctx, const struct packet *pkt
 static __always_inline bool is_from_way(struct xdp_md *ctx, const struct way *way,
 					struct lb_scratch *s)
 {
-	__u32 handle = backend_pick(way->lookup, way->record, &s->flow);
-	struct lb_next_hop *next = handle ? next_hop(ctx, way->lookup, handle) : NULL;
+	struct lb_next_hop *next;
+
+	next = way->backend ? next_hop(ctx, way->lookup, way->backend) : NULL;
 
 	return next && is_outer_of(next, way->pkt, &s->outer);
 }
@@ -104,7 +105,7 @@ static __always_inline int relay(struct xdp_md *ctx, const struct way *way, enum
 		return leave(way->pkt, LB_NOT_TRANSPORT, XDP_PASS);
 	if (back->reason)
 		return leave_service(way->pkt, way->service, back->reason, XDP_DROP);
-	if (!limit_allows())
+	if (!may_answer_now())
 		return leave_service(way->pkt, way->service, LB_LIMITED, XDP_DROP);
 	data = (void *)(long)ctx->data;
 	if (!fit_vlan(data, (void *)(long)ctx->data_end, way->pkt, back->vlan))

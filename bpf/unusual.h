@@ -29,7 +29,7 @@ static __always_inline int answer_echo(struct xdp_md *ctx, const struct lookup *
 	    !icmp_is_echo(pkt, icmp) || is_group_frame(data) || !may_answer(pkt) ||
 	    !echo_service(lookup, pkt, &number))
 		return leave(pkt, LB_NOT_TRANSPORT, XDP_PASS);
-	if (!limit_allows())
+	if (!may_answer_now())
 		return leave_service(pkt, number, LB_LIMITED, XDP_DROP);
 	if (!icmp_echo_reply(data, end, pkt))
 		return leave_service(pkt, number, LB_INTERNAL, XDP_PASS);
@@ -153,6 +153,7 @@ static __noinline int unusual_find(struct xdp_md *ctx)
 		*u.flow = *u.pkt;
 	verdict = unusual_parsed(ctx, parsed, &u);
 	s->service = u.service;
+	s->backend = NOT_PICKED;
 	s->kind = u.kind;
 	s->quoted = parsed == PARSED_ICMP;
 	return verdict;

@@ -13,20 +13,51 @@ static __always_inline bool is_group_frame(void *data)
 	return *(__u8 *)data & 1;
 }
 
+#define TCP_FIN 1
+#define TCP_SYN 2
+#define TCP_RST 4
+
+/* Zero for what isn't TCP. */
+static __always_inline __u8 tcp_flags(struct xdp_md *ctx, const struct packet *pkt)
+{
+	__u8 *flags = (void *)(long)ctx->data + (pkt->l4 & 0x3ff) + 13;
+
+	if (pkt->proto != IPPROTO_TCP || pkt->l4 > 0x3ff ||
+	    (void *)(flags + 1) > (void *)(long)ctx->data_end)
+		return 0;
+	return *flags;
+}
+
+/* Seconds, near enough: without a division, and without knowing HZ. */
+static __always_inline __u32 seconds_now(void)
+{
+	return bpf_ktime_get_coarse_ns() >> LB_SECOND_SHIFT;
+}
+
 struct way {
 	const struct lookup *lookup;
-	const struct packet *pkt;
+	struct packet *pkt;
 	/* The packet's own but for ICMP errors: of the packets that go the same way. */
-	const struct packet *flow;
+	struct packet *flow;
 	struct lb_service *record; /* NULL for replies of mode fullnat */
 	__u32 service;		   /* its number */
-	__u16 backend;		   /* handle of the one that the flow's slot names */
+	__u16 backend;		   /* handle of the flow's, or NOT_PICKED */
 	__u8 aside; /* 1: the packet was set aside, where its flow may be looked up */
 };
 
 /* How this program has packets resized. Always a constant: what the other way needs is
  * no part of the program then. */
 enum growth { BY_EGRESS, INLINE };
+
+/* That of a packet that was set aside. */
+static __always_inline struct way way_aside(struct lb_scratch *s, const struct lookup *lookup)
+{
+	struct packet *flow = s->quoted ? &s->flow : &s->pkt;
+	struct way way = { lookup, &s->pkt, flow, NULL, s->service, s->backend, 1 };
+
+	way.record = bpf_map_lookup_elem(&lb_services, &way.service);
+	return way;
+}
 
 #define GOES_ON -1 /* not a verdict yet */
 

@@ -11,6 +11,7 @@
 #include "forward.h"
 #include "lookup.h"
 #include "maps.h"
+#include "recall.h"
 #include "relay.h"
 #include "stats.h"
 #include "unusual.h"
@@ -26,22 +27,24 @@ struct {
 } XDP_RUN_CONFIG(xdp_lb_inline);
 
 /* To the backend of a flow. */
-static __always_inline int balance_flow(struct xdp_md *ctx, struct way *way, struct packet *pkt,
-					struct packet *flow, enum growth growth)
+static __always_inline int balance_flow(struct xdp_md *ctx, const struct way *way,
+					enum growth growth)
 {
 	void *data = (void *)(long)ctx->data;
 
 	if (unlikely(data + 1 > (void *)(long)ctx->data_end || is_group_frame(data)))
-		return leave_service(pkt, way->service, LB_GROUP_FRAME, XDP_PASS);
-	way->backend = backend_pick(way->lookup, way->record, flow);
+		return leave_service(way->pkt, way->service, LB_GROUP_FRAME, XDP_PASS);
+	if (unlikely(!way->aside && way->backend == NOT_PICKED))
+		return GOES_ON;
 	if (unlikely(!way->backend))
 		return no_backend(ctx, way, growth);
-	pkt->entropy = flow->entropy;
+	way->pkt->entropy = way->flow->entropy;
 	return forward(ctx, way, growth);
 }
 
 /* Leaves the packet for unusual_go(). */
-static __always_inline int set_aside(const struct packet *pkt, __u32 service, enum aside_kind kind)
+static __always_inline int set_aside(const struct packet *pkt, __u32 service, __u32 backend,
+				     enum aside_kind kind)
 {
 	struct lb_scratch *s = scratch();
 
@@ -49,6 +52,7 @@ static __always_inline int set_aside(const struct packet *pkt, __u32 service, en
 		return XDP_PASS;
 	s->pkt = *pkt;
 	s->service = service;
+	s->backend = backend;
 	s->kind = kind;
 	s->quoted = 0;
 	return GOES_ON;
@@ -63,14 +67,16 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 
 	way.record = service_find(lookup, pkt, &way.service);
 	if (likely(way.record != NULL)) {
-		verdict = balance_flow(ctx, &way, pkt, pkt, growth);
-		return likely(verdict != GOES_ON) ? verdict
-						  : set_aside(pkt, way.service, FOR_SERVICE);
+		way.backend = pick(&way);
+		verdict = balance_flow(ctx, &way, growth);
+		return likely(verdict != GOES_ON)
+			       ? verdict
+			       : set_aside(pkt, way.service, way.backend, FOR_SERVICE);
 	}
 	if (reply_service(lookup, pkt, false, &way.service))
-		return set_aside(pkt, way.service, REPLY_OF_NAT);
+		return set_aside(pkt, way.service, 0, REPLY_OF_NAT);
 	if (is_pool(lookup, pkt))
-		return set_aside(pkt, 0, REPLY_TO_POOL);
+		return set_aside(pkt, 0, 0, REPLY_TO_POOL);
 	return leave(pkt, LB_NOT_SERVICE, XDP_PASS);
 }
 
@@ -89,22 +95,19 @@ static __always_inline int return_flow(struct xdp_md *ctx, struct way *way, bool
 static __always_inline int unusual_go(struct xdp_md *ctx, enum growth growth)
 {
 	struct lb_scratch *s = scratch();
-	struct packet *flow;
 	struct lookup lookup;
 	struct way way;
 
 	if (!s)
 		return XDP_PASS;
-	flow = s->quoted ? &s->flow : &s->pkt;
-	way = (struct way){ &lookup, &s->pkt, flow, NULL, s->service, 0, 1 };
-	way.record = bpf_map_lookup_elem(&lb_services, &way.service);
+	way = way_aside(s, &lookup);
 	if (!lookup_start(&lookup) || !way.record)
 		return leave(&s->pkt, LB_INTERNAL, XDP_PASS);
+	if (s->kind == REPLY_OF_NAT || s->kind == REPLY_TO_POOL)
+		return return_flow(ctx, &way, s->kind == REPLY_TO_POOL, growth);
 	if (s->kind == ABOUT_OUTER)
 		return growth == INLINE ? relay_inline(ctx, &way) : relay_by_egress(ctx, &way);
-	if (s->kind != FOR_SERVICE)
-		return return_flow(ctx, &way, s->kind == REPLY_TO_POOL, growth);
-	return balance_flow(ctx, &way, &s->pkt, flow, growth);
+	return balance_flow(ctx, &way, growth);
 }
 
 static __noinline int go_by_egress(struct xdp_md *ctx)
@@ -136,7 +139,10 @@ int xdp_lb(struct xdp_md *ctx)
 		verdict = balance(ctx, &lookup, &pkt, BY_EGRESS);
 	else
 		verdict = unusual_find(ctx);
-	return likely(verdict != GOES_ON) ? verdict : go_by_egress(ctx);
+	if (likely(verdict != GOES_ON))
+		return verdict;
+	pick_aside(ctx);
+	return go_by_egress(ctx);
 }
 
 SEC("xdp")
@@ -150,7 +156,10 @@ int xdp_lb_inline(struct xdp_md *ctx)
 		verdict = balance(ctx, &lookup, &pkt, INLINE);
 	else
 		verdict = unusual_find(ctx);
-	return likely(verdict != GOES_ON) ? verdict : go_inline(ctx);
+	if (likely(verdict != GOES_ON))
+		return verdict;
+	pick_aside(ctx);
+	return go_inline(ctx);
 }
 
 static __always_inline bool egress_encap(struct xdp_md *ctx, const struct lb_order *order,

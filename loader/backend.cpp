@@ -44,6 +44,7 @@ std::optional<lb_hop> used_hop(const std::optional<lb_hop>& given) {
 
 // After a change of one backend the kernel looks for all of its service again.
 Notes attend(const Pins& pins, State& state, const ServiceId& id, const BackendId& changed) {
+  release_backends(backends_of(state, {}), state.gone());
   const auto service = state.service(id);
   const auto backend = state.find_backend(service, changed);
   if (!backend) return {};
@@ -103,18 +104,18 @@ int run_backend_set(const Arguments& arguments) {
 }
 
 int run_backend_del(const Arguments& arguments) {
-  Command command("backend del", "Deletes a backend of a service; its flows move to others.",
+  Command command("backend del", "Deletes a backend of a service, once no flow of it is left.",
                   "VIP:PORT/PROTO ADDRESS[:PORT]");
+  command.flag("now", "at once: its flows move to others")
+      .epilogue("A later command finishes it, as 'xdp-lb settle' does.");
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
-  const auto removed = state.find_backend(state.service(id), backend);
-  state.delete_backend(id, backend);
-  if (removed) release_backends(backends_of(state, {}), {*removed});
-  print_notes({}, command.json());
+  state.delete_backend(id, backend, command.has("now") ? Removal::now : Removal::drained);
+  print_notes(attend(pins, state, id, backend), command.json());
   return 0;
 }
 
@@ -129,18 +130,21 @@ int run_backend_list(const Arguments& arguments) {
   if (!command.parameters().empty())
     services = {state.service(ServiceId::parse(command.parameters()[0]))};
   TextTable table;
-  table.row({"Service", "Backend", "Forward", "Weight", "State", "Slots", "Share", "Next hop"});
+  table.row(
+      {"Service", "Backend", "Forward", "Weight", "State", "Slots", "Share", "Flows", "Next hop"});
   table.rule();
   Json json = Json::array();
+  const auto epochs = state.epochs();
   for (const auto& service : services) {
     const auto slots = state.slots_of(service);
     for (const auto& backend : state.backends(service.number)) {
       const auto count = slots[backend.handle];
       table.row({service.id.to_string(), backend.id.to_string(),
                  std::string(to_string(backend.forward)), std::to_string(backend.weight),
-                 backend.drain ? "drain" : "up", std::to_string(count),
-                 percent(count, service.slots), hop_text(backend.hop)});
-      json.push_back(to_json(backend, count));
+                 std::string(to_string(backend.state)), std::to_string(count),
+                 percent(count, service.slots), flows_text(epochs.backends[backend.handle]),
+                 hop_text(backend.hop)});
+      json.push_back(to_json(backend, count, epochs.backends[backend.handle]));
       json.back()["service"] = service.id.to_string();
     }
   }

@@ -27,7 +27,11 @@ constexpr std::array verbs{
     Verb{"backend add", "add a backend to a service", run_backend_add},
     Verb{"backend set", "change a backend", run_backend_set},
     Verb{"backend del", "delete a backend", run_backend_del},
+    Verb{"backend drain", "give a backend no new flows", run_backend_drain},
+    Verb{"backend up", "give it new flows again", run_backend_up},
+    Verb{"backend down", "take it out: it doesn't answer", run_backend_down},
     Verb{"backend list", "list the backends", run_backend_list},
+    Verb{"settle", "finish what waited for flows to end", run_settle},
     Verb{"stats", "show counters of services and backends", run_stats},
     Verb{"check", "examine what this host can do", run_check},
 };

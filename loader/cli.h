@@ -61,7 +61,11 @@ int run_service_list(const Arguments& arguments);
 int run_backend_add(const Arguments& arguments);
 int run_backend_set(const Arguments& arguments);
 int run_backend_del(const Arguments& arguments);
+int run_backend_drain(const Arguments& arguments);
+int run_backend_up(const Arguments& arguments);
+int run_backend_down(const Arguments& arguments);
 int run_backend_list(const Arguments& arguments);
+int run_settle(const Arguments& arguments);
 
 // Finds the verb and runs it. Returns the exit code.
 int run_cli(const Arguments& arguments);

@@ -57,6 +57,15 @@ std::uint32_t parse_flows(const std::string& text) {
   return static_cast<std::uint32_t>(*flows);
 }
 
+std::uint32_t parse_exceptions(const std::string& text) {
+  constexpr unsigned long least = 1024;
+  constexpr unsigned long most = 1UL << 24;
+  const auto entries = parse_number(text, least, most);
+  if (!entries || (*entries & (*entries - 1)) != 0)
+    throw Error("exceptions '" + text + "' is not a power of two from 1024 to 16777216");
+  return static_cast<std::uint32_t>(*entries);
+}
+
 LoadOptions read_options(const Command& command) {
   LoadOptions options;
   options.pin_path = command.pin_path();
@@ -70,6 +79,7 @@ LoadOptions read_options(const Command& command) {
   if (const auto actions = command.get("actions")) options.chain.actions = parse_actions(*actions);
   if (const auto arena = command.get("arena")) options.arena_size = parse_arena(*arena);
   if (const auto flows = command.get("flows")) options.flows = parse_flows(*flows);
+  if (const auto text = command.get("exceptions")) options.exceptions = parse_exceptions(*text);
   if (const auto file = command.get("key-file")) options.cluster_key = read_key(*file);
   options.chain.single_ok = command.has("single-ok");
   return options;
@@ -85,10 +95,14 @@ int run_load(const Arguments& arguments) {
       .option("actions,A", "ACTIONS",
               "XDP actions on which the chain goes on after us, with commas; XDP_PASS by default")
       .option("object,o", "OBJECT", "the BPF object file, if not the installed one")
-      .option("arena", "SIZE", "memory for tables, at the first load; 32M by default")
+      .option("arena", "SIZE", "memory for tables, at the first load; 64M by default")
       .option("flows", "N",
               "how many flows of mode fullnat are known at once, at the first load; 65536 by "
               "default")
+      .option(
+          "exceptions", "N",
+          "how many flows of changed slots are remembered at once, a power of two, at the first "
+          "load; 1048576 by default")
       .option("key-file", "FILE", "the cluster key, 32 hexadecimal digits; random by default")
       .flag("single-ok", "attach alone where the kernel can't have a chain");
   if (!command.parse(arguments)) return 0;

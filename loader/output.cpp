@@ -59,17 +59,22 @@ Json to_json(const Service& service) {
   json["fragments"] = to_string(service.fragments);
   if (service.source_prefix != 0) json["affinity"] = service.source_prefix;
   json["ping"] = service.ping;
-  json["reject"] = service.reject;
+  json["state"] = to_string(service.remember);
+  json["epoch"] = service.epoch;
+  json["on_down"] = to_string(service.on_down);
+  json["last_resort"] = to_string(service.last_resort);
   if (service.pool.count != 0) json["pool"] = service.pool.to_string();
   return json;
 }
 
-Json to_json(const Backend& backend, std::uint32_t slots) {
+Json to_json(const Backend& backend, std::uint32_t slots, const BackendFlows& flows) {
   Json json{{"backend", backend.id.to_string()},
             {"forward", to_string(backend.forward)},
             {"weight", backend.weight},
-            {"state", backend.drain ? "drain" : "up"},
-            {"slots", slots}};
+            {"state", to_string(backend.state)},
+            {"slots", slots},
+            {"flows", flows.flows},
+            {"phase_1", flows.phase_1}};
   if (backend.hop) json["next_hop"] = hop_text(backend.hop);
   return json;
 }
@@ -109,6 +114,10 @@ void print_reasons(const FamilyReasons& reasons) {
     }
   if (table.empty()) table.row({"<No packets yet>"});
   table.print();
+}
+
+std::string flows_text(const BackendFlows& flows) {
+  return std::to_string(flows.flows) + (flows.phase_1 ? "+" : "");
 }
 
 std::string hop_text(const std::optional<lb_hop>& hop) {

@@ -33,13 +33,15 @@ void print_json(const Json& json);
 Json to_json(const lb_counter& counter);
 Json to_json(const ReasonCounters& counters);  // by reason, without those that are zero
 Json to_json(const Service& service);
-Json to_json(const Backend& backend, std::uint32_t slots);
+Json to_json(const Backend& backend, std::uint32_t slots, const BackendFlows& flows);
 // By family, LB_FORWARDED included.
 using FamilyReasons = std::array<ReasonCounters, LB_FAMILIES>;
 FamilyReasons total_reasons(const Pins& pins, const State& state);
 Json to_json(const FamilyReasons& reasons);
 void print_reasons(const FamilyReasons& reasons);
 
+// Those that are remembered; "+": others have yet to be seen.
+std::string flows_text(const BackendFlows& flows);
 std::string hop_text(const std::optional<lb_hop>& hop);  // MAC%IFNAME, or "kernel"
 std::string percent(std::uint64_t part, std::uint64_t whole);
 std::string mebibytes(std::uint64_t bytes);  // 1.5 MiB

@@ -35,9 +35,32 @@ void read_options(const Command& command, ServiceChange& change) {
     change.source_prefix = static_cast<unsigned>(*bits);
   }
   change.ping = read_switch(command, "ping");
-  change.reject = read_switch(command, "reject");
   if (const auto text = command.get("pool"))
     change.pool = *text == "none" ? Pool{} : Pool::parse(*text);
+}
+
+// What becomes of flows when backends change.
+void read_epoch_options(const Command& command, ServiceChange& change) {
+  if (const auto text = command.get("state")) {
+    change.remember = parse_remember(*text);
+    if (!change.remember) throw Error("state '" + *text + "' is neither changed, always nor none");
+  }
+  if (const auto text = command.get("epoch")) {
+    const auto seconds = parse_number(*text, 1, max_epoch);
+    if (!seconds)
+      throw Error("epoch '" + *text + "' is not a number of seconds from 1 to " +
+                  std::to_string(max_epoch));
+    change.epoch = static_cast<unsigned>(*seconds);
+  }
+  if (const auto text = command.get("on-down")) {
+    change.on_down = parse_on_down(*text);
+    if (!change.on_down) throw Error("on-down '" + *text + "' is neither rehash nor keep");
+  }
+  if (const auto text = command.get("last-resort")) {
+    change.last_resort = parse_last_resort(*text);
+    if (!change.last_resort)
+      throw Error("last-resort '" + *text + "' is neither drop, reject, pass nor all");
+  }
 }
 
 ServiceChange read_change(const Command& command) {
@@ -58,12 +81,14 @@ ServiceChange read_change(const Command& command) {
     change.slots = static_cast<unsigned>(*slots);
   }
   read_options(command, change);
+  read_epoch_options(command, change);
   return change;
 }
 
 bool changes_something(const ServiceChange& change) {
   return change.forward || change.balance || change.gue_port || change.fragments ||
-         change.source_prefix || change.ping || change.reject || change.pool;
+         change.source_prefix || change.ping || change.pool || change.remember || change.epoch ||
+         change.on_down || change.last_resort;
 }
 
 Command& with_options(Command& command) {
@@ -81,8 +106,18 @@ Command& with_options(Command& command) {
               "all packets from a prefix of that length go to one backend; flow (default): those "
               "of a flow")
       .option("ping", "on|off", "answer echo requests to the VIP; off by default")
-      .option("reject", "on|off",
-              "answer packets that have no backend, with RST or port unreachable; off by default")
+      .option(
+          "state", "WHICH",
+          "which flows are remembered: changed (default): those of slots that have changed, for "
+          "an epoch; always: all; none: a change moves flows at once")
+      .option("epoch", "SECONDS",
+              "how long flows have to be seen after a change, and one that isn't seen is "
+              "remembered; 900 by default, for UDP 120")
+      .option("on-down", "WHAT",
+              "of the flows of a backend that is down: rehash (default), to others, or keep")
+      .option("last-resort", "WHAT",
+              "of packets when no backend takes new flows: drop (default), reject: with RST or "
+              "port unreachable, pass, or all: to the backends all the same")
       .option("balance", "BALANCE",
               "slack: shares at most 5 % above fair (default); exact: to a slot; off: as they "
               "fall, and a change moves only the flows that it must");
@@ -141,9 +176,8 @@ int run_service_del(const Arguments& arguments) {
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
-  const auto backends = state.backends(state.service(id).number);
   state.delete_service(id);
-  release_backends(backends_of(state, {}), backends);
+  release_backends(backends_of(state, {}), state.gone());
   print_notes({}, command.json());
   return 0;
 }

@@ -78,41 +78,67 @@ std::string remark(const Service& service, const std::vector<Backend>& backends)
   std::uint64_t total = 0;
   std::uint64_t least = max_weight;
   for (const auto& backend : backends) {
-    if (backend.drain) continue;
+    if (backend.state != BackendState::up) continue;
     total += backend.weight;
     least = std::min<std::uint64_t>(least, backend.weight);
   }
-  if (total == 0) return "no backend takes packets";
+  if (total == 0) return "no backend takes new flows";
   if (service.slots * least < few_slots * total)
     return "a fair share is below 10 slots: shares are coarse";
   if (service.caps_bind) return "caps bind: a change may move a few more flows";
   return "";
 }
 
-void print_services(const State& state) {
+// Slots that have changed, and how long flows have yet to be seen there.
+std::string changed_text(const ServiceEpoch& epoch) {
+  if (epoch.changed == 0) return "-";
+  auto text = std::to_string(epoch.changed);
+  if (epoch.phase_1 != 0) text += ", " + std::to_string(epoch.seconds) + " s";
+  return text;
+}
+
+void print_services(const State& state, const Epochs& epochs) {
   TextTable table;
-  table.row({"Service", "Forward", "Balance", "Slots", "Backends", "Remark"});
+  table.row({"Service", "Forward", "Balance", "Slots", "Changed", "Backends", "Remark"});
   table.rule();
   const auto services = state.services();
   for (const auto& service : services) {
     const auto backends = state.backends(service.number);
     table.row({service.id.to_string(), std::string(to_string(service.forward)),
                std::string(to_string(service.balance)), std::to_string(service.slots),
-               std::to_string(backends.size()), remark(service, backends)});
+               changed_text(epochs.services[service.number]), std::to_string(backends.size()),
+               remark(service, backends)});
   }
   if (table.empty()) table.row({"<No services>"});
   table.print();
 }
 
-Json services_json(const State& state) {
+Json services_json(const State& state, const Epochs& epochs) {
   Json json = Json::array();
   for (const auto& service : state.services()) {
     const auto backends = state.backends(service.number);
     json.push_back(to_json(service));
     json.back()["backends"] = backends.size();
+    const auto& epoch = epochs.services[service.number];
+    json.back()["changed"] = {
+        {"slots", epoch.changed}, {"phase_1", epoch.phase_1}, {"seconds", epoch.seconds}};
     json.back()["remark"] = remark(service, backends);
   }
   return json;
+}
+
+Json exceptions_json(const Epochs& epochs) {
+  return {{"capacity", epochs.capacity},
+          {"used", epochs.used},
+          {"made", epochs.counters.made},
+          {"evicted", epochs.counters.evicted},
+          {"refused", epochs.counters.refused}};
+}
+
+void print_exceptions(const Epochs& epochs) {
+  std::cout << "Flows remembered: " << epochs.used << " of " << epochs.capacity << " ("
+            << epochs.counters.evicted << " evicted while young, " << epochs.counters.refused
+            << " refused)\n";
 }
 
 Json memory_json(const std::vector<MapMemory>& memory) {
@@ -136,13 +162,15 @@ int print_all(const Command& command, const std::vector<Place>& all, const Pins&
   const State state(pins);
   const auto reasons = total_reasons(pins, state);
   const auto memory = map_memory(pins.path());
+  const auto epochs = state.epochs();
   if (command.json()) {
     print_json({{"pin_path", pins.path()},
                 {"map_abi", XDP_LB_ABI},
                 {"generation", pins.meta().generation},
                 {"memory", memory_json(memory)},
                 {"interfaces", chains_json(all)},
-                {"services", services_json(state)},
+                {"exceptions", exceptions_json(epochs)},
+                {"services", services_json(state, epochs)},
                 {"reasons", to_json(reasons)}});
     return 0;
   }
@@ -150,8 +178,9 @@ int print_all(const Command& command, const std::vector<Place>& all, const Pins&
   print_chains(all);
   std::cout << "\n";
   print_memory(memory);
+  print_exceptions(epochs);
   std::cout << "\n";
-  print_services(state);
+  print_services(state, epochs);
   std::cout << "\n";
   print_reasons(reasons);
   return 0;

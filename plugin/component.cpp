@@ -33,12 +33,22 @@ std::uint32_t choose_arena(const LoadOptions& options) {
 
 // Keys, of which each flow has two.
 std::uint32_t choose_flow_keys(const LoadOptions& options) {
-  const auto pinned = pinned_flow_keys(options.pin_path);
+  const auto pinned = pinned_entries(options.pin_path, "lb_flows");
   if (pinned && options.flows && *pinned / 2 != *options.flows)
     throw Error("the maps in " + options.pin_path + " have room for " +
                     std::to_string(*pinned / 2) + " flows of mode fullnat",
                 "leave --flows out, or unload from all interfaces first");
   return pinned.value_or(options.flows ? 2 * *options.flows : LB_FLOWS);
+}
+
+std::uint32_t choose_exception_sets(const LoadOptions& options) {
+  const auto pinned = pinned_entries(options.pin_path, "lb_exceptions");
+  if (pinned && options.exceptions && *pinned * LB_EXCEPTION_WAYS != *options.exceptions)
+    throw Error("the maps in " + options.pin_path + " have room for " +
+                    std::to_string(*pinned * LB_EXCEPTION_WAYS) + " flows of changed slots",
+                "leave --exceptions out, or unload from all interfaces first");
+  return pinned.value_or(options.exceptions ? *options.exceptions / LB_EXCEPTION_WAYS
+                                            : LB_EXCEPTION_SETS);
 }
 
 void require_absent(const std::vector<Interface>& interfaces, std::uint32_t arena_id) {
@@ -154,7 +164,8 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   Rollback rollback(options.pin_path, !has_maps(options.pin_path));
   const auto arena_size = choose_arena(options);
   require_absent(interfaces, pinned_arena_id(options.pin_path));
-  make_maps(file, options.pin_path, arena_size, choose_flow_keys(options));
+  make_maps(file, options.pin_path, arena_size, choose_flow_keys(options),
+            choose_exception_sets(options));
   const Pins pins(options.pin_path, Access::change);
   State state(pins);
   if (options.cluster_key) require_cluster_key(pins, state, *options.cluster_key);

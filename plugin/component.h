@@ -21,6 +21,7 @@ struct LoadOptions {
   std::optional<std::string> object;
   std::optional<std::uint32_t> arena_size;  // bytes, a power of two; for maps not yet made
   std::optional<std::uint32_t> flows;       // of mode fullnat; likewise
+  std::optional<std::uint32_t> exceptions;  // flows of changed slots, a power of two; likewise
   std::optional<ClusterKey> cluster_key;    // likewise; random where not given
   ChainOptions chain;
 };

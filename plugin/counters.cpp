@@ -55,6 +55,8 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
     {"rejected", Fate::answered, "for a service without a backend: the client is told"},
     {"relayed-too-big", Fate::answered,
      "a router's packet-too-big about an outer header: the client is told"},
+    {"no-backend-passed", Fate::passed,
+     "the service has no backend that takes packets, and passes them on"},
 }};
 
 unsigned cpus() {
@@ -104,6 +106,16 @@ ReasonCounters Counters::of_service(std::uint32_t number) const {
 lb_counter Counters::of_backend(std::uint32_t handle) const {
   lb_counter total{};
   for (const auto& cpu : values<lb_next_hop>(pins_.next_hops(), handle)) total += cpu.forwarded;
+  return total;
+}
+
+lb_exception_counters Counters::of_exceptions() const {
+  lb_exception_counters total{};
+  for (const auto& cpu : values<lb_exception_counters>(pins_.exception_counters(), 0)) {
+    total.made += cpu.made;
+    total.evicted += cpu.evicted;
+    total.refused += cpu.refused;
+  }
   return total;
 }
 

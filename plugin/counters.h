@@ -22,6 +22,8 @@ class Counters {
   [[nodiscard]] ReasonCounters of_service(std::uint32_t number) const;  // LB_FORWARDED: always 0
   [[nodiscard]] lb_counter of_backend(std::uint32_t handle) const;
 
+  [[nodiscard]] lb_exception_counters of_exceptions() const;
+
   void reset_service(std::uint32_t number) const;
   void reset_backend(std::uint32_t handle) const;
 

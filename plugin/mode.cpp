@@ -1,64 +1,86 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/mode.h"
 
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
 namespace xdplb {
 
-std::string_view to_string(Forward forward) {
-  switch (forward) {
-    case Forward::ipip:
-      return "ipip";
-    case Forward::gue:
-      return "gue";
-    case Forward::gre:
-      return "gre";
-    case Forward::nat:
-      return "nat";
-    case Forward::fullnat:
-      return "fullnat";
-    default:
-      return "l2";
-  }
+namespace {
+
+template <typename Choice>
+using Words = std::span<const std::pair<Choice, std::string_view>>;
+
+template <typename Choice>
+std::string_view word_of(Words<Choice> words, Choice choice) {
+  const auto found = std::ranges::find(words, choice, [](const auto& word) { return word.first; });
+  return found == words.end() ? words.front().second : found->second;
 }
+
+template <typename Choice>
+std::optional<Choice> choice_of(Words<Choice> words, std::string_view text) {
+  const auto found = std::ranges::find(words, text, [](const auto& word) { return word.second; });
+  if (found == words.end()) return std::nullopt;
+  return found->first;
+}
+
+template <typename Choice>
+using Word = std::pair<Choice, std::string_view>;
+
+constexpr std::array forwards{
+    Word<Forward>{Forward::l2, "l2"},   Word<Forward>{Forward::ipip, "ipip"},
+    Word<Forward>{Forward::gue, "gue"}, Word<Forward>{Forward::gre, "gre"},
+    Word<Forward>{Forward::nat, "nat"}, Word<Forward>{Forward::fullnat, "fullnat"}};
+constexpr std::array balances{Word<Balance>{Balance::slack, "slack"},
+                              Word<Balance>{Balance::exact, "exact"},
+                              Word<Balance>{Balance::off, "off"}};
+constexpr std::array all_fragments{Word<Fragments>{Fragments::drop, "drop"},
+                                   Word<Fragments>{Fragments::pass, "pass"},
+                                   Word<Fragments>{Fragments::hash3, "hash3"}};
+constexpr std::array memories{Word<Remember>{Remember::changed, "changed"},
+                              Word<Remember>{Remember::always, "always"},
+                              Word<Remember>{Remember::none, "none"}};
+constexpr std::array downs{Word<OnDown>{OnDown::rehash, "rehash"},
+                           Word<OnDown>{OnDown::keep, "keep"}};
+constexpr std::array resorts{
+    Word<LastResort>{LastResort::drop, "drop"}, Word<LastResort>{LastResort::reject, "reject"},
+    Word<LastResort>{LastResort::pass, "pass"}, Word<LastResort>{LastResort::all, "all"}};
+constexpr std::array states{Word<BackendState>{BackendState::up, "up"},
+                            Word<BackendState>{BackendState::drain, "drain"},
+                            Word<BackendState>{BackendState::down, "down"},
+                            Word<BackendState>{BackendState::leaving, "leaving"}};
+
+}  // namespace
+
+std::string_view to_string(Forward forward) { return word_of<Forward>(forwards, forward); }
+std::string_view to_string(Balance balance) { return word_of<Balance>(balances, balance); }
+std::string_view to_string(Fragments fragments) {
+  return word_of<Fragments>(all_fragments, fragments);
+}
+std::string_view to_string(Remember remember) { return word_of<Remember>(memories, remember); }
+std::string_view to_string(OnDown on_down) { return word_of<OnDown>(downs, on_down); }
+std::string_view to_string(LastResort resort) { return word_of<LastResort>(resorts, resort); }
+std::string_view to_string(BackendState state) { return word_of<BackendState>(states, state); }
 
 std::optional<Forward> parse_forward(std::string_view text) {
-  for (const auto forward :
-       {Forward::l2, Forward::ipip, Forward::gue, Forward::gre, Forward::nat, Forward::fullnat})
-    if (text == to_string(forward)) return forward;
-  return std::nullopt;
+  return choice_of<Forward>(forwards, text);
 }
-
-std::string_view to_string(Balance balance) {
-  switch (balance) {
-    case Balance::exact:
-      return "exact";
-    case Balance::off:
-      return "off";
-    default:
-      return "slack";
-  }
-}
-
 std::optional<Balance> parse_balance(std::string_view text) {
-  for (const auto balance : {Balance::slack, Balance::exact, Balance::off})
-    if (text == to_string(balance)) return balance;
-  return std::nullopt;
+  return choice_of<Balance>(balances, text);
 }
-
-std::string_view to_string(Fragments fragments) {
-  switch (fragments) {
-    case Fragments::pass:
-      return "pass";
-    case Fragments::hash3:
-      return "hash3";
-    default:
-      return "drop";
-  }
-}
-
 std::optional<Fragments> parse_fragments(std::string_view text) {
-  for (const auto fragments : {Fragments::drop, Fragments::pass, Fragments::hash3})
-    if (text == to_string(fragments)) return fragments;
-  return std::nullopt;
+  return choice_of<Fragments>(all_fragments, text);
+}
+std::optional<Remember> parse_remember(std::string_view text) {
+  return choice_of<Remember>(memories, text);
+}
+std::optional<OnDown> parse_on_down(std::string_view text) {
+  return choice_of<OnDown>(downs, text);
+}
+std::optional<LastResort> parse_last_resort(std::string_view text) {
+  return choice_of<LastResort>(resorts, text);
 }
 
 }  // namespace xdplb

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The words for forwarding modes and balances.
+// The words for forwarding modes, balances and other choices.
 #pragma once
 
 #include <cstdint>
@@ -39,5 +39,30 @@ enum class Fragments : std::uint8_t {
 
 std::string_view to_string(Fragments fragments);
 std::optional<Fragments> parse_fragments(std::string_view text);
+
+// Which flows of a service are remembered, what becomes of those of a backend that is down, and of
+// packets when no backend takes new flows.
+enum class Remember : std::uint8_t {
+  changed = LB_REMEMBER_CHANGED,
+  always = LB_REMEMBER_ALWAYS,
+  none = LB_REMEMBER_NONE,
+};
+enum class OnDown : std::uint8_t { rehash = LB_ON_DOWN_REHASH, keep = LB_ON_DOWN_KEEP };
+enum class LastResort : std::uint8_t {
+  drop = LB_LAST_RESORT_DROP,
+  reject = LB_LAST_RESORT_REJECT,
+  pass = LB_LAST_RESORT_PASS,
+  all = LB_LAST_RESORT_ALL,
+};
+
+std::string_view to_string(Remember remember);
+std::string_view to_string(OnDown on_down);
+std::string_view to_string(LastResort resort);
+std::optional<Remember> parse_remember(std::string_view text);
+std::optional<OnDown> parse_on_down(std::string_view text);
+std::optional<LastResort> parse_last_resort(std::string_view text);
+
+enum class BackendState : std::uint8_t { up, drain, down, leaving };
+std::string_view to_string(BackendState state);
 
 }  // namespace xdplb

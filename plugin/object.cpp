@@ -34,10 +34,32 @@ bpf_map* constants_of(bpf_object* object, lb_constants& constants) {
   return nullptr;
 }
 
-void set_flow_keys(const Object& object, std::uint32_t keys) {
-  bpf_map* flows = bpf_object__find_map_by_name(object.get(), "lb_flows");
-  const int error = flows == nullptr ? -ENOENT : bpf_map__set_max_entries(flows, keys);
-  if (error != 0) throw SystemError(-error, "sizing the map lb_flows");
+void set_entries(const Object& object, const std::string& name, std::uint32_t entries) {
+  bpf_map* map = bpf_object__find_map_by_name(object.get(), name.c_str());
+  const int error = map == nullptr ? -ENOENT : bpf_map__set_max_entries(map, entries);
+  if (error != 0) throw SystemError(-error, "sizing the map " + name);
+}
+
+void set_constants(const Object& object, const lb_constants& constants) {
+  lb_constants old{};
+  bpf_map* map = constants_of(object.get(), old);
+  if (bpf_map__set_initial_value(map, &constants, sizeof(constants)) != 0)
+    throw SystemError(errno, "writing the object's constants");
+  set_entries(object, "lb_exceptions", constants.exception_sets);
+}
+
+// As the pinned maps are, where there are some.
+void size_maps(const Object& object, const std::string& pin_path, std::uint32_t arena_size,
+               lb_constants constants) {
+  if (const auto keys = pinned_entries(pin_path, "lb_flows"))
+    set_entries(object, "lb_flows", *keys);
+  constants.exception_sets = pinned_entries(pin_path, "lb_exceptions").value_or(LB_EXCEPTION_SETS);
+  constants.arena_size = arena_element_size(arena_size);
+  set_constants(object, constants);
+  bpf_map* arena = bpf_object__find_map_by_name(object.get(), "lb_arena");
+  if (bpf_map__set_value_size(arena, constants.arena_size) != 0 ||
+      bpf_map__set_max_entries(arena, arena_elements(arena_size)) != 0)
+    throw SystemError(errno, "sizing the arena");
 }
 
 }  // namespace
@@ -73,24 +95,18 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
     if (bpf_object__find_program_by_name(object.get(), name.c_str()) == nullptr)
       throw not_ours("it has no program " + name);
   lb_constants constants{};
-  bpf_map* constants_map = constants_of(object.get(), constants);
-  if (constants_map == nullptr) throw not_ours("it has no map ABI");
+  if (constants_of(object.get(), constants) == nullptr) throw not_ours("it has no map ABI");
   if (constants.abi != XDP_LB_ABI)
     throw not_ours("its map ABI is " + std::to_string(constants.abi) + ", not " +
                    std::to_string(XDP_LB_ABI));
-  bpf_map* arena = bpf_object__find_map_by_name(object.get(), "lb_arena");
-  if (arena == nullptr) throw not_ours("it has no map lb_arena");
+  if (bpf_object__find_map_by_name(object.get(), "lb_arena") == nullptr)
+    throw not_ours("it has no map lb_arena");
   bpf_map* egress = bpf_object__find_map_by_name(object.get(), "lb_egress");
   const Fd pinned(::bpf_obj_get(pin_of(pin_path, "lb_egress").c_str()));
   if (egress == nullptr) throw not_ours("it has no map lb_egress");
   const int reused = pinned ? bpf_map__reuse_fd(egress, pinned.get()) : 0;
   if (reused != 0) throw SystemError(-reused, "using the pinned map lb_egress");
-  if (const auto keys = pinned_flow_keys(pin_path)) set_flow_keys(object, *keys);
-  constants.arena_size = arena_element_size(arena_size);
-  if (bpf_map__set_initial_value(constants_map, &constants, sizeof(constants)) != 0 ||
-      bpf_map__set_value_size(arena, constants.arena_size) != 0 ||
-      bpf_map__set_max_entries(arena, arena_elements(arena_size)) != 0)
-    throw SystemError(errno, "sizing the arena");
+  size_maps(object, pin_path, arena_size, constants);
   return object;
 }
 
@@ -106,9 +122,11 @@ bpf_program* choose_program(const Object& object, const std::string& name) {
 }
 
 void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size,
-               std::uint32_t flow_keys) {
+               std::uint32_t flow_keys, std::uint32_t exception_sets) {
   const auto object = open_object(file, pin_path, arena_size);
-  if (!pinned_flow_keys(pin_path)) set_flow_keys(object, flow_keys);
+  if (!pinned_entries(pin_path, "lb_flows")) set_entries(object, "lb_flows", flow_keys);
+  if (!pinned_entries(pin_path, "lb_exceptions"))
+    set_constants(object, {XDP_LB_ABI, arena_element_size(arena_size), exception_sets});
   choose_program(object, "");
   const Diagnostics diagnostics;
   int error = bpf_object__load(object.get());
@@ -118,7 +136,7 @@ void make_maps(const std::string& file, const std::string& pin_path, std::uint32
   if (error == 0) return;
   if (error == -ENOMEM || error == -E2BIG)
     throw SystemError(-error, "making the maps",
-                      "a smaller --arena, and fewer --flows, need less memory");
+                      "a smaller --arena, and fewer --flows and --exceptions, need less memory");
   throw SystemError(-error, "making the maps in " + pin_path, diagnostics.last_line());
 }
 

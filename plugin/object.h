@@ -31,6 +31,7 @@ bpf_program* choose_program(const Object& object, const std::string& name);
 
 // Makes and pins those maps that aren't pinned yet. flow_keys: of lb_flows, two a flow.
 void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size,
-               std::uint32_t flow_keys = LB_FLOWS);
+               std::uint32_t flow_keys = LB_FLOWS,
+               std::uint32_t exception_sets = LB_EXCEPTION_SETS);
 
 }  // namespace xdplb

@@ -35,7 +35,9 @@ constexpr std::array shapes{
              false},
     MapShape{"lb_flows", BPF_MAP_TYPE_LRU_HASH, sizeof(lb_flow), 0, false, false,
              sizeof(lb_flow_key)},
-    MapShape{"lb_limits", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_limit), 1, false},
+    MapShape{"lb_exceptions", BPF_MAP_TYPE_ARRAY, sizeof(lb_exception_set), 0, false},
+    MapShape{"lb_exception_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_exception_counters), 1, true},
+    MapShape{"lb_limits", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_limit), LB_LIMITS, false},
     MapShape{"lb_reason_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_FAMILIES,
              true},
     MapShape{"lb_service_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_SERVICES,
@@ -197,8 +199,8 @@ std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path) {
   return size;
 }
 
-std::optional<std::uint32_t> pinned_flow_keys(const std::string& pin_path) {
-  const auto* shape = std::ranges::find(shapes, std::string_view("lb_flows"), &MapShape::name);
+std::optional<std::uint32_t> pinned_entries(const std::string& pin_path, std::string_view map) {
+  const auto* shape = std::ranges::find(shapes, map, &MapShape::name);
   if (!is_pinned(pin_path, *shape)) return std::nullopt;
   bpf_map_info info{};
   open_map(pin_path, *shape, Access::read, info);
@@ -232,10 +234,12 @@ void Pins::open(const MapShape& shape, Access access) {
     Fd& in;
   };
   const std::array mapped{Mapped{"lb_meta", meta_}, Mapped{"lb_services", services_},
-                          Mapped{"lb_backends", backends_}, Mapped{"lb_arena", arena_}};
-  const std::array kept{Kept{"lb_vlans", vlans_}, Kept{"lb_egress", egress_},
-                        Kept{"lb_reason_cnt", reason_cnt_}, Kept{"lb_service_cnt", service_cnt_},
-                        Kept{"lb_next_hops", next_hops_}};
+                          Mapped{"lb_backends", backends_}, Mapped{"lb_arena", arena_},
+                          Mapped{"lb_exceptions", exceptions_}};
+  const std::array kept{
+      Kept{"lb_vlans", vlans_},           Kept{"lb_egress", egress_},
+      Kept{"lb_reason_cnt", reason_cnt_}, Kept{"lb_service_cnt", service_cnt_},
+      Kept{"lb_next_hops", next_hops_},   Kept{"lb_exception_cnt", exception_cnt_}};
   bpf_map_info info{};
   Fd map = open_map(path_, shape, access, info);
   if (shape.name == "lb_arena") arena_id_ = info.id;

@@ -44,7 +44,7 @@ struct MapShape {
   std::string_view name;
   std::uint32_t type;
   std::uint32_t value_size;   // 0: as the arena's size has it (lb_arena), max_entries too
-  std::uint32_t max_entries;  // 0: any number (lb_flows)
+  std::uint32_t max_entries;  // 0: any number (lb_flows, lb_exceptions)
   bool for_group;             // counters, which a group may read
   bool by_loader = false;     // plain xdp-loader doesn't pin it
   std::uint32_t key_size = 4;
@@ -57,8 +57,8 @@ bool has_all_maps(const std::string& pin_path);
 // The arena's size where maps are pinned. Throws Error where one of them is not as it should be.
 std::optional<std::uint32_t> pinned_arena_size(const std::string& pin_path);
 
-// The number of keys of lb_flows, likewise.
-std::optional<std::uint32_t> pinned_flow_keys(const std::string& pin_path);
+// The number of entries of lb_flows or lb_exceptions, likewise.
+std::optional<std::uint32_t> pinned_entries(const std::string& pin_path, std::string_view map);
 
 class Pins {
  public:
@@ -78,6 +78,11 @@ class Pins {
   [[nodiscard]] const Fd& reason_counters() const { return reason_cnt_; }
   [[nodiscard]] const Fd& service_counters() const { return service_cnt_; }
   [[nodiscard]] const Fd& next_hops() const { return next_hops_; }  // with backends' counters
+  // Those of all sets, one after the other.
+  [[nodiscard]] std::span<std::uint64_t> exceptions() const {
+    return exceptions_.as<std::uint64_t>();
+  }
+  [[nodiscard]] const Fd& exception_counters() const { return exception_cnt_; }
   // Identifies the set of maps: a program that uses the map with this id is ours.
   [[nodiscard]] std::uint32_t arena_id() const { return arena_id_; }
 
@@ -86,8 +91,8 @@ class Pins {
   void adopt();
 
   std::string path_;
-  Mapping meta_, services_, backends_, arena_;
-  Fd vlans_, egress_, reason_cnt_, service_cnt_, next_hops_;
+  Mapping meta_, services_, backends_, arena_, exceptions_;
+  Fd vlans_, egress_, reason_cnt_, service_cnt_, next_hops_, exception_cnt_;
   std::uint32_t arena_id_ = 0;
 };
 

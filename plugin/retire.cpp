@@ -59,16 +59,31 @@ std::array<lb_counter, LB_FAMILIES> State::forwarded() const {
   return live;
 }
 
+bool State::is_removed(const lb_backend_conf& conf) const {
+  if (conf.state == LB_BACKEND_FREE) return false;
+  return conf.state == LB_BACKEND_REMOVED || conf.state == LB_BACKEND_COUNTED ||
+         load(pins_.services()[conf.service].conf).state != LB_SERVICE_LIVE;
+}
+
 // Backends that were removed, or whose service was: no slot holds them any more.
 void State::free_backends() {
   const auto records = pins_.backends();
+  std::vector<bool> free(LB_BACKENDS);
   for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    free[handle] = is_removed(load(records[handle].conf));
+    if (!free[handle]) continue;
+    auto head = load(records[handle].head);
+    head.keeps = head.accepts = 0;
+    store(records[handle].head, head);
+  }
+  void_next_hops();
+  forget_flows(free);
+  for (std::uint32_t handle = 1; handle < records.size(); handle++) {
+    if (!free[handle]) continue;
     auto& record = records[handle];
     auto conf = load(record.conf);
-    if (conf.state == LB_BACKEND_FREE) continue;
     auto& service = pins_.services()[conf.service];
-    const bool removed = conf.state == LB_BACKEND_REMOVED || conf.state == LB_BACKEND_COUNTED;
-    if (!removed && load(service.conf).state == LB_SERVICE_LIVE) continue;
+    gone_.push_back(to_backend(record, handle));
     if (conf.state != LB_BACKEND_COUNTED) {
       set_sum(&record.hop[0], plus(service.retired, counters_.of_backend(handle)));
       conf.state = LB_BACKEND_COUNTED;

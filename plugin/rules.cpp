@@ -32,6 +32,12 @@ void require_rewritable(const Service& service, const BackendId& backend, Forwar
                 "set --fragments drop, or choose another forwarding mode");
 }
 
+void require_epoch(std::optional<unsigned> seconds) {
+  if (seconds && (*seconds == 0 || *seconds > max_epoch))
+    throw Error("an epoch of " + std::to_string(*seconds) + " seconds",
+                "give a number of seconds from 1 to " + std::to_string(max_epoch));
+}
+
 }  // namespace
 
 void require_backend(const Service& service, const BackendId& backend, Forward forward) {
@@ -49,6 +55,7 @@ void State::require_options(const ServiceId& id, const ServiceChange& change) co
     throw Error("affinity " + std::to_string(*change.source_prefix) + " of service " +
                     id.to_string() + " has more bits than its addresses",
                 "give a length from 1 to " + std::to_string(all_bits(id)));
+  require_epoch(change.epoch);
   const auto all = services();
   for (const auto& other : all) {
     if (change.fragments == Fragments::hash3 && other.fragments == Fragments::hash3 &&

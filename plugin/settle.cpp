@@ -21,8 +21,32 @@ std::uint64_t index_bytes(const lb_index_ref& ref) {
          (std::uint64_t{sizeof(lb_index_entry)} << ref.entry_bits);
 }
 
-std::uint64_t table_bytes(const lb_table_ref& ref) {
-  return std::uint64_t{sizeof(lb_slot)} << ref.k;
+std::uint64_t table_bytes(const lb_table_ref& ref) { return std::uint64_t{LB_TABLE_BYTES(ref.k)}; }
+
+// The handles that the members mean for the slots.
+std::vector<std::uint16_t> wanted_slots(lb_service& service, const std::vector<Backend>& members) {
+  const auto conf = load(service.conf);
+  const auto k = load(service.table).k;
+  const auto is_up = [](const auto& member) { return member.state == BackendState::up; };
+  const auto stays = [](const auto& member) { return member.state != BackendState::leaving; };
+  const bool all = std::ranges::none_of(members, is_up);
+  const bool any_stays = std::ranges::any_of(members, stays);
+  TableSpec spec{service.table_seed, k, static_cast<Balance>(conf.balance)};
+  for (const auto& member : members) {
+    TableBackend one{member.id.address.bytes(), member.id.port, member.weight};
+    one.drain =
+        all ? any_stays && !stays(member) : member.state == BackendState::drain || !stays(member);
+    one.healthy = all || member.state != BackendState::down;
+    spec.backends.push_back(one);
+  }
+  std::vector<std::uint16_t> wanted(std::size_t{1} << k);
+  if (all && service.last_resort != LB_LAST_RESORT_ALL) return wanted;
+  const auto table = build_table(spec);
+  for (std::size_t i = 0; i < wanted.size(); i++)
+    if (table.first[i] != no_backend)
+      wanted[i] = static_cast<std::uint16_t>(members[table.first[i]].handle);
+  store(service.caps_bind, std::uint32_t{table.caps_binding});
+  return wanted;
 }
 
 }  // namespace
@@ -132,6 +156,8 @@ void State::settle_heads(const lb_service& service, const std::vector<Backend>& 
     const auto forward = forward_of(record);
     const auto own_port = load(record.conf).wire_port;
     head.forward = static_cast<std::uint8_t>(forward);
+    head.accepts = member.state == BackendState::up ? 1 : 0;
+    head.keeps = member.state != BackendState::down || service.on_down == LB_ON_DOWN_KEEP ? 1 : 0;
     head.wire_port = forward == Forward::gue ? service.wire_gue_port
                      : own_port != 0         ? own_port
                                              : conf.wire_port;
@@ -145,29 +171,22 @@ void State::settle_table(lb_service& service) {
   settle_heads(service, members);
   auto conf = load(service.conf);
   auto ref = load(service.table);
-  TableSpec spec{service.table_seed, ref.k, static_cast<Balance>(conf.balance)};
-  for (const auto& backend : members)
-    spec.backends.push_back(
-        {backend.id.address.bytes(), backend.id.port, backend.weight, backend.drain});
-  const auto table = build_table(spec);
-  const bool is_new = ref.line == 0;
-  if (is_new) ref.line = allocate(find_for_table, table_bytes(ref));
-  const auto slots = pins_.arena().as<lb_slot>().subspan(
-      std::size_t{ref.line} * LB_LINE / sizeof(lb_slot), table.first.size());
-  for (std::size_t i = 0; i < slots.size(); i++) {
-    const auto choice = table.first[i];
-    const auto handle = choice == no_backend ? std::uint16_t{0}
-                                             : static_cast<std::uint16_t>(members[choice].handle);
-    const lb_slot wanted{handle, handle};
-    const auto now = load(slots[i]);
-    if (is_new || now.current != wanted.current || now.previous != wanted.previous)
-      store(slots[i], wanted);
+  if (ref.line == 0) {
+    ref.line = allocate(find_for_table, table_bytes(ref));
+    std::ranges::fill(slots_at(ref), lb_slot{});
   }
+  settle_slots(service, ref, members, wanted_slots(service, members));
   ref.source_prefix = service.source_prefix;
   if (service.source_prefix == 0 && service.fragments == LB_FRAGMENTS_HASH3)
     ref.source_prefix = conf.family == LB_IPV4 ? 32 : 128;  // fragments have no ports
+  ref.remembers = service.remember == LB_REMEMBER_ALWAYS ? 1 : 0;
   store(service.table, ref);
-  store(service.caps_bind, std::uint32_t{table.caps_binding});
+  std::vector<bool> forgotten(LB_BACKENDS);
+  for (const auto& member : members)
+    forgotten[member.handle] =
+        service.remember == LB_REMEMBER_NONE ||
+        (member.state == BackendState::down && service.on_down == LB_ON_DOWN_REHASH);
+  forget_flows(forgotten);
   conf.table_stale = 0;
   store(service.conf, conf);
 }
@@ -189,24 +208,43 @@ bool State::has_removed_backends() const {
   });
 }
 
-void State::settle() {
+std::vector<std::uint32_t> State::stale_services() const {
   std::vector<std::uint32_t> stale;
-  bool removals = false;
   const auto records = pins_.services();
   for (std::uint32_t number = 0; number < records.size(); number++) {
     const auto conf = load(records[number].conf);
-    removals |= conf.state == LB_SERVICE_REMOVED || conf.state == LB_SERVICE_COUNTED;
     if (conf.state == LB_SERVICE_LIVE && conf.table_stale != 0) stale.push_back(number);
   }
-  bool index = removals || load(pins_.meta().index_stale) != 0;
+  return stale;
+}
+
+bool State::has_removed_services() const {
+  return std::ranges::any_of(pins_.services(), [](const auto& record) {
+    const auto state = load(record.conf).state;
+    return state == LB_SERVICE_REMOVED || state == LB_SERVICE_COUNTED;
+  });
+}
+
+void State::settle_tables(const std::vector<std::uint32_t>& stale) {
+  for (const auto number : stale) settle_table(pins_.services()[number]);
+  if (stale.empty() || !has_epochs()) return;
+  wait_for_packets();  // that may remember a flow yet
+  close_epochs();      // a backend may have had none
+}
+
+void State::settle() {
+  close_epochs();
+  const auto stale = stale_services();
+  const bool services_go = has_removed_services();
+  bool index = services_go || load(pins_.meta().index_stale) != 0;
   const bool late = index;
   if (!stale.empty() && !index && has_replies()) {
     settle_index();  // whose replies they are is known before a backend gets packets
     index = true;
   }
-  for (const auto number : stale) settle_table(records[number]);
-  if (late) settle_index();
-  removals |= has_removed_backends();
+  settle_tables(stale);
+  if (late || load(pins_.meta().index_stale) != 0) settle_index();
+  const bool removals = services_go || has_removed_backends();
   if (stale.empty() && !index && !removals) return;
   // What the old index and slots named may be reused once no packet can hold it.
   if (index || removals) wait_for_packets();

@@ -17,13 +17,32 @@ namespace {
 void set_options(lb_service& record, const ServiceChange& change) {
   if (change.gue_port) record.wire_gue_port = htons(*change.gue_port);
   if (change.ping) record.ping = *change.ping ? 1 : 0;
-  if (change.reject) record.reject = *change.reject ? 1 : 0;
+  if (change.remember) record.remember = static_cast<std::uint8_t>(*change.remember);
+  if (change.epoch) record.epoch = *change.epoch;
+  if (change.on_down) record.on_down = static_cast<std::uint8_t>(*change.on_down);
+  if (change.last_resort) record.last_resort = static_cast<std::uint8_t>(*change.last_resort);
   if (change.fragments) record.fragments = static_cast<std::uint8_t>(*change.fragments);
   if (change.source_prefix) record.source_prefix = static_cast<std::uint8_t>(*change.source_prefix);
   if (change.pool) {
     std::ranges::copy(change.pool->first.bytes(), record.pool);
     record.pool_count = change.pool->count;
   }
+}
+
+// A record for a new service, but for what its options say.
+void prepare(lb_service& record, const ServiceId& id, unsigned slots, const ClusterKey& key) {
+  const auto keys =
+      derive_flow_keys(key, id.vip.bytes(), id.port, static_cast<std::uint8_t>(id.protocol));
+  record.table = {0, static_cast<std::uint8_t>(std::countr_zero(slots)), 0, 0, 0};
+  std::ranges::copy(keys.k, record.key);
+  record.table_seed = keys.table_seed;
+  std::ranges::copy(id.vip.bytes(), record.addr);
+  record.retired = {};
+  record.wire_gue_port = htons(default_gue_port);
+  record.fragments = record.source_prefix = record.ping = 0;
+  record.remember = record.on_down = record.last_resort = record.epoch_open = 0;
+  record.epoch = default_epoch(id.protocol);
+  record.pool_count = 0;
 }
 
 // The service as it will be.
@@ -72,9 +91,24 @@ void write_source(lb_backend& record, lb_backend_head& head, const Address& sour
   std::ranges::copy(source.bytes(), record.source[head.source - 1]);
 }
 
-void apply_weight(lb_backend_conf& conf, unsigned weight) {
-  conf.state = weight == 0 ? LB_BACKEND_DRAIN : LB_BACKEND_UP;
-  if (weight != 0) conf.weight = static_cast<std::uint16_t>(weight);
+std::uint8_t record_of(BackendState state) {
+  switch (state) {
+    case BackendState::drain:
+      return LB_BACKEND_DRAIN;
+    case BackendState::down:
+      return LB_BACKEND_DOWN;
+    default:
+      return LB_BACKEND_UP;
+  }
+}
+
+// A weight ends a drain, weight 0 is one.
+void apply(lb_backend_conf& conf, const BackendChange& change) {
+  if (change.weight && *change.weight != 0)
+    conf.weight = static_cast<std::uint16_t>(*change.weight);
+  if (change.weight && conf.state != LB_BACKEND_DOWN)
+    conf.state = *change.weight == 0 ? LB_BACKEND_DRAIN : LB_BACKEND_UP;
+  if (change.state) conf.state = record_of(*change.state);
 }
 
 }  // namespace
@@ -98,18 +132,9 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   made.number = LB_SERVICES;  // that of no backend
   made.id = id;
   require_backends(changed(made, options));
-  require_room(id, with_service(id, options), std::uint64_t{slots} * sizeof(lb_slot));
+  require_room(id, with_service(id, options), LB_TABLE_BYTES(std::countr_zero(slots)));
 
-  const auto keys = derive_flow_keys(std::to_array(pins_.meta().cluster_key), id.vip.bytes(),
-                                     id.port, static_cast<std::uint8_t>(id.protocol));
-  free->table = {0, static_cast<std::uint8_t>(std::countr_zero(slots)), 0, 0};
-  std::ranges::copy(keys.k, free->key);
-  free->table_seed = keys.table_seed;
-  std::ranges::copy(id.vip.bytes(), free->addr);
-  free->retired = {};
-  free->wire_gue_port = htons(default_gue_port);
-  free->fragments = free->source_prefix = free->ping = free->reject = 0;
-  free->pool_count = 0;
+  prepare(*free, id, slots, std::to_array(pins_.meta().cluster_key));
   store(pins_.meta().index_stale, 1U);
   set_options(*free, options);
   store(free->conf,
@@ -155,7 +180,8 @@ BackendId State::check_new_backend(const ServiceId& id, const BackendId& backend
   require_weight(options.weight.value_or(1));
   const auto owner = service(id);
   const auto wanted = checked(id, backend);
-  if (find_backend(owner, wanted))
+  if (const auto there = find_backend(owner, wanted);
+      there && there->state != BackendState::leaving)
     throw Error("service " + id.to_string() + " has backend " + wanted.to_string() + " already",
                 "'xdp-lb backend set' changes it");
   if (free_backend() == nullptr)
@@ -178,19 +204,20 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
   const auto wanted = check_new_backend(id, backend, options);
   const auto owner = service(id);
   const auto own = options.forward.value_or(std::nullopt);
-  auto* free = free_backend();
+  const auto leaving = find_backend(owner, wanted);
+  auto* record = leaving ? &pins_.backends()[leaving->handle] : free_backend();
   mark_stale(pins_.services()[owner.number]);
-  std::ranges::copy(wanted.address.bytes(), free->addr);
-  auto head = load(free->head);
-  free->own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
-  head.source = 0;
+  std::ranges::copy(wanted.address.bytes(), record->addr);
+  auto head = load(record->head);
+  record->own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
+  if (!leaving) head.source = 0;
   head.local = options.local ? 1 : 0;
-  if (options.source) write_source(*free, head, *options.source);
-  set_hop(*free, head, options.hop.value_or(lb_hop{}));
-  lb_backend_conf conf{static_cast<std::uint16_t>(owner.number), 1, htons(wanted.port), 0,
-                       static_cast<std::uint8_t>(family_of(wanted.address))};
-  apply_weight(conf, options.weight.value_or(1));
-  store(free->conf, conf);
+  if (options.source) write_source(*record, head, *options.source);
+  set_hop(*record, head, options.hop.value_or(lb_hop{}));
+  lb_backend_conf conf{static_cast<std::uint16_t>(owner.number), 1, htons(wanted.port),
+                       LB_BACKEND_UP, static_cast<std::uint8_t>(family_of(wanted.address))};
+  apply(conf, options);
+  store(record->conf, conf);
   settle();
 }
 
@@ -217,10 +244,10 @@ void State::set_backend(const ServiceId& id, const BackendId& backend,
     const auto own = *change.forward;
     changed.own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
   }
-  if (change.weight) {
+  if (change.weight || change.state) {
     mark_stale(pins_.services()[owner.number]);
     auto conf = load(changed.conf);
-    apply_weight(conf, *change.weight);
+    apply(conf, change);
     store(changed.conf, conf);
   }
   settle();
@@ -244,13 +271,13 @@ void State::set_local(const Backend& backend, bool local) {
   void_next_hops();
 }
 
-void State::delete_backend(const ServiceId& id, const BackendId& backend) {
+void State::delete_backend(const ServiceId& id, const BackendId& backend, Removal removal) {
   settle();
   const auto owner = service(id);
   auto& removed = record(owner, backend);
   mark_stale(pins_.services()[owner.number]);
   auto conf = load(removed.conf);
-  conf.state = LB_BACKEND_REMOVED;
+  conf.state = removal == Removal::now ? LB_BACKEND_REMOVED : LB_BACKEND_LEAVING;
   store(removed.conf, conf);
   settle();
 }

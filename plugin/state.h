@@ -19,6 +19,8 @@
 #include "plugin/address.h"
 #include "plugin/arena.h"
 #include "plugin/counters.h"
+#include "plugin/epoch.h"
+#include "plugin/exceptions.h"
 #include "plugin/index.h"
 #include "plugin/mode.h"
 #include "plugin/pins.h"
@@ -31,6 +33,8 @@ inline constexpr unsigned default_slots = 16384;
 inline constexpr unsigned min_slots = 1U << min_table_bits;
 inline constexpr unsigned max_slots = 1U << max_table_bits;
 inline constexpr std::uint16_t default_gue_port = 6080;  // IANA's, as Linux has it
+inline constexpr unsigned max_epoch = LB_EPOCH_MAX;      // seconds
+unsigned default_epoch(Protocol protocol);
 
 struct Service {
   std::uint32_t number;
@@ -41,11 +45,14 @@ struct Service {
   Fragments fragments;
   unsigned source_prefix;  // bits of the source that are hashed; 0: all of the flow is
   bool ping;               // echo requests to the VIP are answered
-  bool reject;             // so is what has no backend
   Pool pool;               // source addresses of mode fullnat
   unsigned slots;
   bool settled;    // its table is what its backends mean
   bool caps_bind;  // a cap keeps some slot from the backend that it prefers
+  Remember remember;
+  unsigned epoch;  // seconds
+  OnDown on_down;
+  LastResort last_resort;
 };
 
 struct Backend {
@@ -53,7 +60,7 @@ struct Backend {
   std::uint32_t service;
   BackendId id;
   unsigned weight;  // 1 to 65535, kept while draining
-  bool drain;
+  BackendState state;
   Forward forward;
   bool own_forward;               // given for the backend, not the service's
   std::optional<Address> source;  // of outer headers
@@ -63,6 +70,7 @@ struct Backend {
 
 // What a backend's record says.
 bool is_live(const lb_backend_conf& conf);
+Backend to_backend(const lb_backend& record, std::uint32_t handle);
 BackendId id_of(const lb_backend& record);
 ServiceId id_of(const lb_service& record);
 
@@ -77,8 +85,11 @@ struct ServiceChange {
   std::optional<Fragments> fragments{};
   std::optional<unsigned> source_prefix{};
   std::optional<bool> ping{};
-  std::optional<bool> reject{};
   std::optional<Pool> pool{};
+  std::optional<Remember> remember{};
+  std::optional<unsigned> epoch{};  // seconds: max_epoch at the most
+  std::optional<OnDown> on_down{};
+  std::optional<LastResort> last_resort{};
 };
 
 // Throws Error where no packet of the service could reach the backend in this mode.
@@ -90,7 +101,30 @@ struct BackendChange {
   // Nothing in it: the service's.
   std::optional<std::optional<Forward>> forward{};
   std::optional<Address> source{};
-  bool local = false;  // only when the backend is added
+  bool local = false;                   // only when the backend is added
+  std::optional<BackendState> state{};  // not leaving
+};
+
+// A backend that is deleted: when none of its flows is left, or at once.
+enum class Removal : bool { drained, now };
+
+// What is remembered of a service's flows.
+struct ServiceEpoch {
+  unsigned changed = 0;  // slots that are not clean
+  unsigned phase_1 = 0;  // of these, those where flows have yet to be seen
+  unsigned seconds = 0;  // until that is over
+};
+struct BackendFlows {
+  std::uint64_t flows = 0;  // that are remembered
+  bool phase_1 = false;     // there may be more, that have yet to be seen
+  [[nodiscard]] bool none() const { return flows == 0 && !phase_1; }
+};
+struct Epochs {
+  std::vector<ServiceEpoch> services;  // by number
+  std::vector<BackendFlows> backends;  // by handle
+  std::uint64_t capacity = 0;
+  std::uint64_t used = 0;
+  lb_exception_counters counters{};
 };
 
 class State {
@@ -109,6 +143,9 @@ class State {
   [[nodiscard]] std::array<lb_counter, LB_FAMILIES> forwarded() const;
   // How many slots each handle has in the service's table, as packets see it.
   [[nodiscard]] std::vector<std::uint32_t> slots_of(const Service& service) const;
+  [[nodiscard]] Epochs epochs() const;
+  // Backends that are gone since this State was made, for good.
+  [[nodiscard]] const std::vector<Backend>& gone() const { return gone_; }
 
   void add_service(const ServiceId& id, const ServiceChange& options);
   void set_service(const ServiceId& id, const ServiceChange& change);
@@ -121,7 +158,7 @@ class State {
                               const BackendChange& options) const;
   void add_backend(const ServiceId& id, const BackendId& backend, const BackendChange& options);
   void set_backend(const ServiceId& id, const BackendId& backend, const BackendChange& change);
-  void delete_backend(const ServiceId& id, const BackendId& backend);
+  void delete_backend(const ServiceId& id, const BackendId& backend, Removal removal);
   // Where the backend's outer headers come from.
   void set_source(const Backend& backend, const Address& source);
   // Is it an address of this host?
@@ -148,17 +185,42 @@ class State {
                     std::uint64_t table_bytes) const;
   [[nodiscard]] bool has_replies() const;
   [[nodiscard]] bool has_removed_backends() const;
+  [[nodiscard]] bool has_removed_services() const;
+  [[nodiscard]] std::vector<std::uint32_t> stale_services() const;
+  void settle_tables(const std::vector<std::uint32_t>& stale);
   [[nodiscard]] Forward forward_of(const lb_backend& record) const;
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
   void void_next_hops() const;
   void settle_table(lb_service& service);
+  [[nodiscard]] std::vector<bool> backends_that_keep(const lb_service& service,
+                                                     const std::vector<Backend>& members) const;
+  [[nodiscard]] std::vector<SlotChange> next_slots(const lb_table_ref& table,
+                                                   const std::vector<std::uint16_t>& wanted,
+                                                   const std::vector<bool>& stays) const;
+  void settle_slots(lb_service& service, const lb_table_ref& table,
+                    const std::vector<Backend>& members,
+                    const std::vector<std::uint16_t>& wanted) const;
   void settle_index();
+  [[nodiscard]] std::span<lb_slot> slots_at(const lb_table_ref& table) const;
+  [[nodiscard]] std::span<std::uint32_t> deadlines_at(const lb_table_ref& table) const;
+  [[nodiscard]] bool keeps_flows(const lb_service& service) const;
+  void forget_flows(const std::vector<bool>& handles) const;
+  void count_flows(Epochs& all, std::uint32_t now) const;
+  void count_slots(Epochs& all, std::uint32_t number, std::uint32_t now) const;
+  [[nodiscard]] bool has_leaving() const;
+  [[nodiscard]] bool has_epochs() const;
+  void close_epochs();
+  void close_epoch(lb_service& service, const std::vector<bool>& needed, std::uint32_t now) const;
+  [[nodiscard]] std::vector<bool> named_handles() const;
+  void remove_left(const std::vector<bool>& remembered);
   [[nodiscard]] lb_backend* free_backend() const;
+  [[nodiscard]] bool is_removed(const lb_backend_conf& conf) const;
   void free_backends();
   void free_services();
 
   const Pins& pins_;
   Counters counters_;
+  std::vector<Backend> gone_;
 };
 
 }  // namespace xdplb

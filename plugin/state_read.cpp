@@ -11,6 +11,21 @@ namespace xdplb {
 
 namespace {
 
+BackendState state_of(const lb_backend_conf& conf) {
+  switch (conf.state) {
+    case LB_BACKEND_DRAIN:
+      return BackendState::drain;
+    case LB_BACKEND_DOWN:
+      return BackendState::down;
+    case LB_BACKEND_LEAVING:
+      return BackendState::leaving;
+    default:
+      return BackendState::up;
+  }
+}
+
+}  // namespace
+
 Backend to_backend(const lb_backend& record, std::uint32_t handle) {
   const auto conf = load(record.conf);
   const auto head = load(record.head);
@@ -18,7 +33,7 @@ Backend to_backend(const lb_backend& record, std::uint32_t handle) {
                   conf.service,
                   id_of(record),
                   conf.weight,
-                  conf.state == LB_BACKEND_DRAIN,
+                  state_of(conf),
                   static_cast<Forward>(head.forward),
                   record.own_forward != 0,
                   std::nullopt,
@@ -30,6 +45,8 @@ Backend to_backend(const lb_backend& record, std::uint32_t handle) {
   return backend;
 }
 
+namespace {
+
 Service to_service(const lb_service& record, std::uint32_t number) {
   const auto conf = load(record.conf);
   return {number,
@@ -40,11 +57,14 @@ Service to_service(const lb_service& record, std::uint32_t number) {
           static_cast<Fragments>(record.fragments),
           record.source_prefix,
           record.ping != 0,
-          record.reject != 0,
           {Address(std::to_array(record.pool)), record.pool_count},
           1U << (load(record.table).k & 31),
           conf.table_stale == 0,
-          load(record.caps_bind) != 0};
+          load(record.caps_bind) != 0,
+          static_cast<Remember>(record.remember),
+          record.epoch,
+          static_cast<OnDown>(record.on_down),
+          static_cast<LastResort>(record.last_resort)};
 }
 
 }  // namespace
@@ -60,7 +80,12 @@ BackendId id_of(const lb_backend& record) {
 }
 
 bool is_live(const lb_backend_conf& conf) {
-  return conf.state == LB_BACKEND_UP || conf.state == LB_BACKEND_DRAIN;
+  return conf.state == LB_BACKEND_UP || conf.state == LB_BACKEND_DRAIN ||
+         conf.state == LB_BACKEND_DOWN || conf.state == LB_BACKEND_LEAVING;
+}
+
+unsigned default_epoch(Protocol protocol) {
+  return protocol == Protocol::udp ? LB_EPOCH_UDP : LB_EPOCH_TCP;
 }
 
 unsigned all_bits(const ServiceId& id) { return id.vip.is_v4() ? 32 : 128; }

@@ -124,7 +124,7 @@ class Changes {
     change(0, bit(guest), [&] { state.set_backend(busy, id, {0, {}}); });
     change(0, 0, [&] { state.set_service(busy, {{}, balance(number), {}}); });
     change(0, 0, [&] { state.delete_service(fleeting); });
-    change(0, 0, [&] { state.delete_backend(busy, id); });
+    change(0, 0, [&] { state.delete_backend(busy, id, Removal::now); });
   }
 
   [[nodiscard]] std::size_t made() const { return made_; }

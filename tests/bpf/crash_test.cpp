@@ -40,7 +40,8 @@ const std::vector<Change> changes{
      [](State& s) {
        s.add_backend(busy, BackendId::parse("10.0.0.9"), {3, hop_to(9)});
      }},
-    {"delete a backend", [](State& s) { s.delete_backend(busy, BackendId::parse("10.0.0.5")); }},
+    {"delete a backend",
+     [](State& s) { s.delete_backend(busy, BackendId::parse("10.0.0.5"), Removal::now); }},
     {"drain a backend",
      [](State& s) {
        s.set_backend(busy, BackendId::parse("10.0.0.5"), {0, {}});

@@ -133,11 +133,12 @@ BOOST_AUTO_TEST_CASE(change_nothing) {
        [&](State& s) {
          s.set_backend(first, stranger, {{}, hop});
        }},
-      {"delete an unknown backend", [](State& s) { s.delete_backend(first, stranger); }},
+      {"delete an unknown backend",
+       [](State& s) { s.delete_backend(first, stranger, Removal::now); }},
       {"delete a backend of an unknown service",
-       [](State& s) { s.delete_backend(unknown, backend); }},
+       [](State& s) { s.delete_backend(unknown, backend, Removal::now); }},
       {"delete another service's backend",
-       [](State& s) { s.delete_backend(first, BackendId::parse("10.0.0.2")); }},
+       [](State& s) { s.delete_backend(first, BackendId::parse("10.0.0.2"), Removal::now); }},
   };
   for (const auto& [what, change] : changes) services.check_refused(what, change);
   BOOST_TEST(services.run(build({.to = first.vip})).verdict == XDP_TX);
@@ -188,7 +189,7 @@ BOOST_AUTO_TEST_CASE(all_services_in_use) {
   for (std::uint32_t number = 0; number < records.size(); number++) {
     if (load(records[number].conf).state != LB_SERVICE_FREE) continue;
     std::ranges::copy(vip(number).bytes(), records[number].addr);
-    records[number].table = {0, 8, 0, 0};
+    records[number].table = {0, 8, 0, 0, 0};
     store(records[number].conf,
           lb_service_conf{LB_SERVICE_LIVE, LB_FORWARD_L2, 0, 0, htons(80), proto_tcp, LB_IPV4});
   }

@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(flows_and_changes_of_backends) {
   second.sport++;
   BOOST_TEST((network.ends(second).to == other.address));
   network.state().set_backend(id, {family.backend, backend_port}, {1U});
-  network.state().delete_backend(id, other);
+  network.state().delete_backend(id, other, Removal::now);
   BOOST_TEST((network.ends(second).to == family.backend));
 }
 

@@ -64,7 +64,7 @@ lb_service& prepare_service(Rig& rig) {
     return load(candidate.conf).state == LB_SERVICE_FREE;
   });
   const auto keys = derive_flow_keys(test_key, fresh.vip.bytes(), 80, proto_udp);
-  record.table = {0, 8, 0, 0};
+  record.table = {0, 8, 0, 0, 0};
   std::ranges::copy(keys.k, record.key);
   record.table_seed = keys.table_seed;
   std::ranges::copy(fresh.vip.bytes(), record.addr);
@@ -120,7 +120,8 @@ const std::vector<Intent> intents{
      [](State& s) {
        s.set_service(busy, {{}, Balance::exact, {}});
      }},
-    {"backend removed", begin_removal, [](State& s) { s.delete_backend(busy, sixth); }},
+    {"backend removed", begin_removal,
+     [](State& s) { s.delete_backend(busy, sixth, Removal::now); }},
     {"backend drains", begin_drain,
      [](State& s) {
        s.set_backend(busy, sixth, {0, {}});
@@ -139,7 +140,7 @@ const std::vector<Intent> intents{
        rig.set(rig.service(quiet), [](auto& conf) { conf.state = LB_SERVICE_REMOVED; });
      },
      [](State& s) {
-       s.delete_backend(busy, sixth);
+       s.delete_backend(busy, sixth, Removal::now);
        s.delete_service(quiet);
      }},
     {"a service comes, another goes",
@@ -223,7 +224,7 @@ BOOST_AUTO_TEST_CASE(sums_outlive_backends_and_services) {
     check_sums();
     const auto of_busy = rig.state().forwarded(rig.state().service(busy));
     const auto handle = rig.state().find_backend(rig.state().service(busy), sixth)->handle;
-    rig.state().delete_backend(busy, sixth);
+    rig.state().delete_backend(busy, sixth, Removal::now);
     check_sums();
     BOOST_TEST(rig.state().forwarded(rig.state().service(busy)).packets == of_busy.packets);
     rig.add_backend(busy.to_string(), "10.0.0.6", 6);

@@ -26,8 +26,8 @@ unsigned bits(unsigned slots) { return static_cast<unsigned>(std::countr_zero(sl
 std::vector<std::uint16_t> ModelService::owners() const {
   TableSpec spec{keys_of(id).table_seed, bits(slots), balance};
   for (const auto& backend : backends)
-    spec.backends.push_back(
-        {ip(backend.address).bytes(), backend.port, backend.weight, backend.drain});
+    spec.backends.push_back({ip(backend.address).bytes(), backend.port, backend.weight,
+                             backend.drain, backend.healthy});
   std::vector<std::uint16_t> owners;
   for (const auto choice : build_table(spec).first)
     owners.push_back(choice == no_backend ? std::uint16_t{0} : backends.at(choice).number);
@@ -54,19 +54,26 @@ void make(Balancer& balancer, const ModelService& service) {
     balancer.add_backend(service.id.to_string(), backend.address, backend.number, backend.weight);
 }
 
-std::vector<std::uint16_t> slots_of(Balancer& balancer, const ServiceId& id) {
+std::vector<SlotPair> pairs_of(Balancer& balancer, const ServiceId& id) {
   const auto service = balancer.state().service(id);
-  std::map<std::uint16_t, std::uint16_t> numbers{{0, 0}};
+  std::map<std::uint16_t, std::uint16_t> numbers{{0, 0}, {LB_SLOT_KEEPS, LB_SLOT_KEEPS}};
   for (const auto& backend : balancer.state().backends(service.number))
     numbers[static_cast<std::uint16_t>(backend.handle)] =
         backend.hop ? static_cast<std::uint16_t>(backend.hop->dst[4] << 8 | backend.hop->dst[5])
                     : std::uint16_t{0};
   const auto table = load(balancer.pins().services()[service.number].table);
-  std::vector<std::uint16_t> slots;
+  std::vector<SlotPair> slots;
   for (const auto& slot : balancer.pins().arena().as<lb_slot>().subspan(
-           std::size_t{table.line} * LB_LINE / sizeof(lb_slot), service.slots)) {
-    if (slot.current != slot.previous) throw std::logic_error("a slot with two backends");
-    slots.push_back(numbers.at(slot.current));
+           std::size_t{table.line} * LB_LINE / sizeof(lb_slot), service.slots))
+    slots.emplace_back(numbers.at(slot.current), numbers.at(slot.previous));
+  return slots;
+}
+
+std::vector<std::uint16_t> slots_of(Balancer& balancer, const ServiceId& id) {
+  std::vector<std::uint16_t> slots;
+  for (const auto& [current, previous] : pairs_of(balancer, id)) {
+    if (current != previous) throw std::logic_error("a slot that isn't clean");
+    slots.push_back(current);
   }
   return slots;
 }

@@ -18,6 +18,7 @@ struct ModelBackend {
   unsigned weight = 1;
   bool drain = false;
   std::uint16_t port = 0;  // 0: the service's
+  bool healthy = true;
 };
 
 struct ModelService {
@@ -37,8 +38,11 @@ struct ModelService {
 // Makes the service with its backends.
 void make(Balancer& balancer, const ModelService& service);
 
-// The slots in the maps, by the backends' numbers. Throws where one holds two different backends,
-// which no service of this release means.
+// The slots in the maps, by the backends' numbers: the current one, and the previous one or
+// LB_SLOT_KEEPS.
+using SlotPair = std::pair<std::uint16_t, std::uint16_t>;
+std::vector<SlotPair> pairs_of(Balancer& balancer, const ServiceId& id);
+// The current ones, of a service whose slots are all clean: else it throws.
 std::vector<std::uint16_t> slots_of(Balancer& balancer, const ServiceId& id);
 
 }  // namespace xdplb::test

@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(through_changes_of_backends) {
   services.check_all();
 
   for (auto& model : services.models) {
-    state.delete_backend(model.id, BackendId::parse(model.backends[0].address));
+    state.delete_backend(model.id, BackendId::parse(model.backends[0].address), Removal::now);
     model.backends.erase(model.backends.begin());
   }
   services.check_all();
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(no_needless_move) {
 
   balancer.state().set_backend(model.id, BackendId::parse("10.0.3.1"), {0, {}});
   BOOST_TEST(slots_of(balancer, model.id) == before, boost::test_tools::per_element());
-  balancer.state().delete_backend(model.id, BackendId::parse("10.0.3.1"));
+  balancer.state().delete_backend(model.id, BackendId::parse("10.0.3.1"), Removal::now);
   BOOST_TEST(slots_of(balancer, model.id) == before, boost::test_tools::per_element());
 }
 
@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(history_leaves_no_trace) {
   std::ranges::reverse(other.backends);
   other.backends.push_back({"10.0.3.1", 200, 4});
   make(winding, other);
-  winding.state().delete_backend(model.id, BackendId::parse("10.0.3.1"));
+  winding.state().delete_backend(model.id, BackendId::parse("10.0.3.1"), Removal::now);
   BOOST_TEST(slots_of(straight, model.id) == slots_of(winding, model.id),
              boost::test_tools::per_element());
 }

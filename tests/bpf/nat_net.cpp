@@ -28,6 +28,7 @@ NatNetwork::NatNetwork(Forward forward, const ServiceChange& options) {
       change.forward = forward;
       change.slots = min_slots;
       if (forward == Forward::fullnat) change.pool = Pool{family.pool, 4};
+      change.remember = Remember::none;
       state().add_service(id, change);
       state().add_backend(id, {family.backend, backend_port}, {});
     }

@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(replies_follow_the_backends) {
   BOOST_TEST(is_returned());
   network.state().set_backend(id, {family.backend, backend_port}, {0U});
   BOOST_TEST(is_returned());  // drained, its flows go on
-  network.state().delete_backend(id, {family.backend, backend_port});
+  network.state().delete_backend(id, {family.backend, backend_port}, Removal::now);
   BOOST_TEST(!is_returned());
   network.state().add_backend(id, {family.backend, backend_port}, {});
   BOOST_TEST(is_returned());

@@ -59,7 +59,7 @@ std::vector<Extent> extents(const Balancer& balancer) {
                          lines(std::uint64_t{sizeof(lb_index_entry)} << index.entry_bits)});
   for (const auto& service : balancer.pins().services()) {
     const auto table = load(service.table);
-    if (table.line != 0) all.push_back({table.line, lines(sizeof(lb_slot) << table.k)});
+    if (table.line != 0) all.push_back({table.line, lines(LB_TABLE_BYTES(table.k))});
   }
   std::ranges::sort(all, {}, &Extent::line);
   return all;
@@ -130,14 +130,18 @@ std::string meaning(Balancer& balancer) {
          << (service.settled ? "" : " not settled") << '\n';
     for (const auto& backend : balancer.state().backends(service.number)) {
       text << "  " << backend.id.to_string() << " weight " << backend.weight
-           << (backend.drain ? " drain" : "");
+           << (backend.state == BackendState::up ? std::string()
+                                                 : " " + std::string(to_string(backend.state)));
       if (backend.hop)
         text << " hop " << to_string(std::to_array(backend.hop->dst)) << '%'
              << backend.hop->ifindex;
       text << '\n';
     }
     text << "  slots";
-    for (const auto number : slots_of(balancer, service.id)) text << ' ' << number;
+    for (const auto& [current, previous] : pairs_of(balancer, service.id)) {
+      text << ' ' << current;
+      if (previous != current) text << '/' << previous;
+    }
     text << '\n';
   }
   describe_odd(text, balancer);

@@ -23,7 +23,8 @@ struct Rejecting : Balancer {
     for (const auto& family : families)
       for (const auto proto : {proto_tcp, proto_udp}) {
         ServiceChange options{Forward::l2, Balance::slack, min_slots};
-        options.reject = true;
+        options.last_resort = LastResort::reject;
+        options.remember = Remember::none;
         state().add_service(ServiceId::parse(family.service(proto)), options);
       }
     if (egress) open_egress(loopback_ifindex);
@@ -233,7 +234,7 @@ BOOST_AUTO_TEST_CASE(off_and_with_a_backend_nothing_is) {
       balancer.state().set_backend(ServiceId::parse(id), BackendId::parse("10.0.0.1"), {0, {}});
       BOOST_TEST(balancer.run(build(spec)).verdict == XDP_REDIRECT);
       ServiceChange off;
-      off.reject = false;
+      off.last_resort = LastResort::drop;
       balancer.state().set_service(ServiceId::parse(id), off);
       check_silent(balancer, family, spec, build(spec));
     }

@@ -42,7 +42,7 @@ void RelayNet::use(const Family& family, const Mode& mode) {
   for (const auto proto : {proto_tcp, proto_udp}) {
     const auto id = ServiceId::parse(family.service(proto));
     for (const auto& backend : state().backends(state().service(id).number))
-      state().delete_backend(id, backend.id);
+      state().delete_backend(id, backend.id, Removal::now);
     BackendChange change{1, hop_to(1, links().in)};
     change.forward = mode.forward;
     change.source = sources.at(mode.outer);

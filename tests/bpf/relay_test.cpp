@@ -225,9 +225,10 @@ BOOST_AUTO_TEST_CASE(unreachable_says_no_mtu) {
   balancer.for_each_mode([&](const Family& family, const Mode& mode) {
     const auto id = ServiceId::parse(family.service(proto_udp));
     ServiceChange change;
-    change.reject = true;
+    change.last_resort = LastResort::reject;
     balancer.state().set_service(id, change);
-    balancer.state().delete_backend(id, BackendId::parse(backend_of(mode).to_string()));
+    balancer.state().delete_backend(id, BackendId::parse(backend_of(mode).to_string()),
+                                    Removal::now);
     const auto error = error_about(mode, outer_packet(mode, inner_packet(family)), 200, 1450);
     BOOST_TEST(balancer.run_inline(error.frame, links().in).verdict == XDP_TX);
     const auto asked = inner_packet(family, proto_udp);

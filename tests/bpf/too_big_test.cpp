@@ -39,7 +39,7 @@ struct Network : Balancer {
   void use(const Family& family, const Mode& mode, const std::optional<lb_hop>& hop = {}) {
     const auto id = ServiceId::parse(family.service(proto_tcp));
     for (const auto& backend : state().backends(state().service(id).number))
-      state().delete_backend(id, backend.id);
+      state().delete_backend(id, backend.id, Removal::now);
     BackendChange change{1, hop};
     change.forward = mode.forward;
     change.source = ip(mode.v4 ? "10.9.0.1" : "2001:db8:9::1");

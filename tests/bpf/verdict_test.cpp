@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(no_backend) {
            passes(LB_GROUP_FRAME, empty4)},
       },
       own);
-  own.state().delete_backend(ServiceId::parse(tcp4), BackendId::parse("10.0.0.1"));
+  own.state().delete_backend(ServiceId::parse(tcp4), BackendId::parse("10.0.0.1"), Removal::now);
   check(own, {"the last was deleted", {.to = v4}, drops(LB_NO_BACKEND, tcp4)});
   own.state().delete_service(ServiceId::parse(tcp4));
   check(own, {"the service was deleted", {.to = v4}, passes(LB_NOT_SERVICE)});

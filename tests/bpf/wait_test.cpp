@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(before_a_backend_is_freed) {
   Rig rig;
   const auto handle = rig.state().find_backend(rig.state().service(busy), first)->handle;
   const auto counted = Counters(rig.pins()).of_backend(handle).packets;
-  BOOST_TEST_REQUIRE(dies_waiting([&] { rig.state().delete_backend(busy, first); }));
+  BOOST_TEST_REQUIRE(dies_waiting([&] { rig.state().delete_backend(busy, first, Removal::now); }));
   // No slot has it any more, and nobody else can have it yet.
   BOOST_TEST(load(rig.pins().backends()[handle].conf).state == LB_BACKEND_REMOVED);
   BOOST_TEST(Counters(rig.pins()).of_backend(handle).packets == counted);

@@ -51,7 +51,8 @@ const std::string components =
 const std::string memory =
     "memory.bytes memory.maps.lb_arena memory.maps.lb_meta memory.maps.lb_services "
     "memory.maps.lb_backends memory.maps.lb_vlans memory.maps.lb_egress memory.maps.lb_next_hops "
-    "memory.maps.lb_return_hops memory.maps.lb_flows memory.maps.lb_limits "
+    "memory.maps.lb_return_hops memory.maps.lb_flows memory.maps.lb_exceptions "
+    "memory.maps.lb_exception_cnt memory.maps.lb_limits "
     "memory.maps.lb_reason_cnt memory.maps.lb_service_cnt ";
 const std::string reasons =
     "reasons.no-family reasons.ipv4 reasons.ipv6 reasons.no-family.*.packets "
@@ -63,17 +64,23 @@ const std::vector<Keys> documents{
      chain + memory +
          "pin_path map_abi generation services[].service services[].forward "
          "services[].balance services[].slots services[].fragments services[].ping "
-         "services[].reject services[].backends services[].remark",
+         "services[].state services[].epoch services[].on_down services[].last_resort "
+         "services[].changed.slots services[].changed.phase_1 services[].changed.seconds "
+         "services[].backends services[].remark exceptions.capacity exceptions.used "
+         "exceptions.made exceptions.evicted exceptions.refused",
      components + reasons},
     {"stats", "services[].service services[].what services[].packets services[].bytes", reasons},
     {"service list",
-     "[].service [].forward [].balance [].slots [].fragments [].ping [].reject "
-     "[].backends",
+     "[].service [].forward [].balance [].slots [].fragments [].ping [].state [].epoch "
+     "[].on_down [].last_resort [].backends",
      ""},
-    {"backend list", "[].service [].backend [].forward [].weight [].state [].slots [].next_hop",
+    {"backend list",
+     "[].service [].backend [].forward [].weight [].state [].slots [].flows [].phase_1 "
+     "[].next_hop",
      ""},
     {"backend list 192.0.2.10:80/tcp",
-     "[].service [].backend [].forward [].weight [].state [].slots", ""},
+     "[].service [].backend [].forward [].weight [].state [].slots [].flows [].phase_1", ""},
+    {"settle", "closed_slots changed_slots removed", ""},
     {"check eth0", "[].level [].subject [].text [].remedy", ""}};
 
 Json parsed(const Outcome& outcome) {
@@ -108,7 +115,10 @@ BOOST_AUTO_TEST_CASE(values) {
                                      {"slots", 16384},
                                      {"fragments", "drop"},
                                      {"ping", false},
-                                     {"reject", false},
+                                     {"state", "changed"},
+                                     {"epoch", 900},
+                                     {"on_down", "rehash"},
+                                     {"last_resort", "drop"},
                                      {"backends", 2}}));
   const auto backends = machine.loader.json("backend list 192.0.2.10:80/tcp");
   BOOST_TEST(backends.at(0) == (Json{{"service", "192.0.2.10:80/tcp"},
@@ -116,7 +126,9 @@ BOOST_AUTO_TEST_CASE(values) {
                                      {"forward", "l2"},
                                      {"weight", 3},
                                      {"state", "up"},
-                                     {"slots", 16384}}));
+                                     {"slots", 16384},
+                                     {"flows", 0},
+                                     {"phase_1", false}}));
   BOOST_TEST(backends.at(1).at("state") == "drain");
   BOOST_TEST(backends.at(1).at("weight") == 1);
   BOOST_TEST(backends.at(1).at("slots") == 0);
@@ -165,7 +177,9 @@ BOOST_AUTO_TEST_CASE(documents_of_orders) {
   for (const std::string line :
        {"load eth0", "service add 192.0.2.10:80/tcp", "service set 192.0.2.10:80/tcp --balance off",
         "backend add 192.0.2.10:80/tcp 172.16.0.1", "backend set 192.0.2.10:80/tcp 172.16.0.1 -w 2",
-        "backend del 192.0.2.10:80/tcp 172.16.0.1", "service del 192.0.2.10:80/tcp", "unload eth0"})
+        "backend drain 192.0.2.10:80/tcp 172.16.0.1", "backend down 192.0.2.10:80/tcp 172.16.0.1",
+        "backend up 192.0.2.10:80/tcp 172.16.0.1", "backend del 192.0.2.10:80/tcp 172.16.0.1",
+        "service del 192.0.2.10:80/tcp", "unload eth0"})
     BOOST_TEST_CONTEXT(line) {
       const auto outcome = machine.run(line + " --json");
       BOOST_TEST(outcome.status == 0, outcome.err);

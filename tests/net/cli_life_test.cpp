@@ -41,7 +41,7 @@ BOOST_AUTO_TEST_CASE(a_full_arena) {
   }
   BOOST_TEST(machine.loader.json("service list").size() == static_cast<std::size_t>(made));
   for (int i = 0; i < made; ++i) machine.loader.require("service del " + nth_service(i));
-  machine.loader.require("service add " + nth_service(0) + " --slots 8192");
+  machine.loader.require("service add " + nth_service(0) + " --slots 4096");
 }
 
 // The loader under strace(1), with these options of it.

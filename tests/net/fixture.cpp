@@ -142,7 +142,8 @@ void TestService::believe(const std::vector<Member>& members) {
   spec_.backends.clear();
   for (const auto& member : members) {
     const auto id = BackendId::parse(member.address);
-    spec_.backends.push_back({id.address.bytes(), id.port, member.weight, member.drain});
+    spec_.backends.push_back(
+        {id.address.bytes(), id.port, member.weight, member.drain, !member.down});
   }
   table_ = build_table(spec_);
 }
@@ -171,8 +172,26 @@ void TestService::set_weight(const std::string& name, unsigned weight) {
   believe(std::vector(members_));
 }
 
-void TestService::remove(const std::string& name) {
-  loader_.require("backend del " + id_ + " " + member(name).address);
+void TestService::drain(const std::string& name) {
+  loader_.require("backend drain " + id_ + " " + member(name).address);
+  member(name).drain = true;
+  believe(std::vector(members_));
+}
+
+void TestService::down(const std::string& name) {
+  loader_.require("backend down " + id_ + " " + member(name).address);
+  member(name).down = true;
+  believe(std::vector(members_));
+}
+
+void TestService::up(const std::string& name) {
+  loader_.require("backend up " + id_ + " " + member(name).address);
+  member(name).drain = member(name).down = false;
+  believe(std::vector(members_));
+}
+
+void TestService::remove(const std::string& name, const std::string& options) {
+  loader_.require("backend del " + id_ + " " + member(name).address + " " + options);
   std::erase_if(members_, [&](const auto& one) { return one.name == name; });
   believe(std::vector(members_));
 }

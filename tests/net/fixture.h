@@ -54,6 +54,7 @@ struct Member {
   std::string address;  // and port, if it isn't the service's: as xdp-lb takes it
   unsigned weight = 1;
   bool drain = false;
+  bool down = false;
 };
 Member web(int number, unsigned weight = 1, bool v4 = true);
 Member web_at(int number, std::uint16_t port, bool v4);
@@ -71,7 +72,10 @@ class TestService {
   void add(const Member& member);
   void add(std::initializer_list<int> numbers);               // of web servers, in its family
   void set_weight(const std::string& name, unsigned weight);  // 0 drains
-  void remove(const std::string& name);
+  void drain(const std::string& name);
+  void down(const std::string& name);
+  void up(const std::string& name);
+  void remove(const std::string& name, const std::string& options = "");
 
   // In the model alone, for changes that may or may not have happened.
   void believe(const std::vector<Member>& members);

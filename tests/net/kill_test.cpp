@@ -143,7 +143,7 @@ class Victim {
   [[nodiscard]] bool is_done() const {
     std::map<std::string, unsigned> listed;
     for (const auto& backend : loader_.json("backend list " + service_id))
-      listed[backend.at("backend")] = backend.at("weight");
+      if (backend.at("state") != "leaving") listed[backend.at("backend")] = backend.at("weight");
     std::map<std::string, unsigned> wanted;
     for (const auto& member : change_.after) wanted[member.address] = member.weight;
     return listed == wanted;

@@ -97,11 +97,12 @@ std::ostream& operator<<(std::ostream& out, const Totals& totals) {
   return out << " }";
 }
 
-Balancer::Balancer(std::uint32_t arena_size, std::uint32_t flow_keys) {
+Balancer::Balancer(std::uint32_t arena_size, std::uint32_t flow_keys,
+                   std::uint32_t exception_sets) {
   static unsigned made = 0;
   path_ = "/sys/fs/bpf/balancer" + std::to_string(made++);
   const PinLock lock(path_, Access::change);
-  make_maps(XDP_LB_OBJECT, path_, arena_size, flow_keys);
+  make_maps(XDP_LB_OBJECT, path_, arena_size, flow_keys, exception_sets);
   object_ = open_object(XDP_LB_OBJECT, path_, arena_size);
   const Diagnostics diagnostics;
   bpf_program* program = nullptr;
@@ -190,7 +191,9 @@ Totals Balancer::totals() const {
 }
 
 void Balancer::add_service(const std::string& id, unsigned slots, Balance balance) {
-  state_->add_service(ServiceId::parse(id), {Forward::l2, balance, slots});
+  ServiceChange options{Forward::l2, balance, slots};
+  options.remember = Remember::none;
+  state_->add_service(ServiceId::parse(id), options);
 }
 
 void Balancer::add_backend(const std::string& service, const std::string& address,

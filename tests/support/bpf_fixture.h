@@ -64,7 +64,8 @@ class Balancer {
   static constexpr std::uint32_t watched_services = 64;
   static constexpr std::uint32_t watched_backends = 1024;
 
-  explicit Balancer(std::uint32_t arena_size = 1U << 20, std::uint32_t flow_keys = 1U << 17);
+  explicit Balancer(std::uint32_t arena_size = 1U << 20, std::uint32_t flow_keys = 1U << 17,
+                    std::uint32_t exception_sets = LB_EXCEPTION_SETS);
   ~Balancer();
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
@@ -93,6 +94,7 @@ class Balancer {
   // Lets frames be redirected to the interface through lb_egress.
   void open_egress(std::uint32_t ifindex) const;
 
+  // Without memory: each change moves flows at once.
   void add_service(const std::string& id, unsigned slots = min_slots,
                    Balance balance = Balance::slack);
   // A backend with a static next hop: the MAC that backend_mac() gives for its number.

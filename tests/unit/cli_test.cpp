@@ -2,6 +2,7 @@
 // The command line up to where a verb begins its work. What verbs do is tested in tests/net.
 #include "loader/cli.h"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <iostream>
 #include <sstream>
@@ -82,9 +83,9 @@ std::vector<std::string> listed_verbs(const std::string& help) {
 }
 
 const std::vector<std::string> all_verbs{
-    "load",         "unload",       "status",      "service add", "service set",
-    "service del",  "service list", "backend add", "backend set", "backend del",
-    "backend list", "stats",        "check"};
+    "load",         "unload",       "status",      "service add", "service set",   "service del",
+    "service list", "backend add",  "backend set", "backend del", "backend drain", "backend up",
+    "backend down", "backend list", "settle",      "stats",       "check"};
 
 BOOST_AUTO_TEST_SUITE(cli)
 
@@ -107,8 +108,9 @@ BOOST_AUTO_TEST_CASE(no_verb_is_wrong_usage) {
 
 BOOST_AUTO_TEST_CASE(groups) {
   for (const std::string group : {"service", "backend"}) {
-    const std::vector<std::string> verbs{group + " add", group + " set", group + " del",
-                                         group + " list"};
+    std::vector<std::string> verbs;
+    std::ranges::copy_if(all_verbs, std::back_inserter(verbs),
+                         [&](const auto& verb) { return verb.starts_with(group + " "); });
     for (const auto* option : {"--help", "-h"}) {
       const auto help = run({group, option});
       BOOST_TEST(help.code == 0);
@@ -191,12 +193,14 @@ BOOST_AUTO_TEST_CASE(no_abbreviations) {
 }
 
 BOOST_AUTO_TEST_CASE(wrong_numbers_of_parameters) {
-  for (const std::string line : {"load", "service add", "service set", "service del", "backend add",
-                                 "backend add a", "backend set a", "backend del a"})
+  for (const std::string line :
+       {"load", "service add", "service set", "service del", "backend add", "backend add a",
+        "backend set a", "backend del a", "backend drain a", "backend up a", "backend down a"})
     check_refused([&] { run_cli(harmless(line)); }, "parameters are missing");
-  for (const std::string line : {"service add a b", "service set a b", "service del a b",
-                                 "service list b", "backend add a a b", "backend set a a b",
-                                 "backend del a a b", "backend list a b", "stats a b"})
+  for (const std::string line :
+       {"service add a b", "service set a b", "service del a b", "service list b",
+        "backend add a a b", "backend set a a b", "backend del a a b", "backend list a b",
+        "stats a b", "backend drain a a b", "backend up a a b", "settle b"})
     check_refused([&] { run_cli(harmless(line)); }, "unexpected parameter 'b'");
 }
 
