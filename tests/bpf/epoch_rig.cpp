@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tests/bpf/epoch_rig.h"
+
+#include <algorithm>
+
+#include "plugin/map.h"
+#include "tests/bpf/icmp_frames.h"
+
+namespace xdplb::test {
+
+namespace {
+
+// A host answered, and its packet was too big somewhere.
+Bytes error_about(const ServiceId& id, const EpochModel::Flow& flow) {
+  const auto& families = icmp_families();
+  const auto family = *std::ranges::find_if(
+      families, [&](const auto& one) { return one.vip.is_v4() == id.vip.is_v4(); });
+  PacketSpec spec{.from = id.vip,
+                  .to = flow.from,
+                  .proto = static_cast<std::uint8_t>(id.protocol),
+                  .sport = id.port,
+                  .dport = flow.sport};
+  const auto frame = build(spec);
+  const Bytes quoted(frame.begin() + static_cast<long>(l3_offset(spec)), frame.end());
+  auto sent = message(family, family.router, 8 + quoted.size());
+  sent.to = id.vip;
+  return icmp(family, sent, family.types.front(), 1, quoted);
+}
+
+PacketSpec packet_of(const ServiceId& id, const EpochModel::Flow& flow, Kind kind) {
+  PacketSpec spec{.from = flow.from,
+                  .to = id.vip,
+                  .proto = static_cast<std::uint8_t>(id.protocol),
+                  .sport = flow.sport,
+                  .dport = id.port};
+  if (kind == Kind::syn) spec.flags = 0x02;
+  if (kind == Kind::reset) spec.flags = 0x14;
+  if (kind == Kind::fragment) spec.more = true;
+  return spec;
+}
+
+}  // namespace
+
+BackendId backend_id(std::uint16_t number) {
+  return BackendId::parse("10.0.0." + std::to_string(number));
+}
+
+void EpochRig::add_epoch_service(const ServiceId& id, ServiceChange options) {
+  if (!options.slots) options.slots = min_slots;
+  if (!options.epoch) options.epoch = epoch;
+  options.balance = Balance::off;
+  state().add_service(id, options);
+}
+
+std::uint16_t EpochRig::send(const PacketSpec& spec) {
+  const auto run = this->run(build(spec));
+  return run.verdict == XDP_TX ? backend_of(run.out) : std::uint16_t{0};
+}
+
+std::uint16_t EpochRig::send(const ServiceId& id, const EpochModel::Flow& flow, Kind kind) {
+  if (kind != Kind::error) return send(packet_of(id, flow, kind));
+  const auto run = this->run(error_about(id, flow));
+  return run.verdict == XDP_TX ? backend_of(run.out) : std::uint16_t{0};
+}
+
+std::span<std::uint64_t> EpochRig::all_entries() const { return pins().exceptions(); }
+
+std::vector<std::uint64_t> EpochRig::entries() const {
+  std::vector<std::uint64_t> found;
+  std::ranges::copy_if(all_entries(), std::back_inserter(found),
+                       [](auto entry) { return entry != 0; });
+  return found;
+}
+
+void EpochRig::age(std::uint32_t seconds) {
+  for (auto& entry : all_entries())
+    if (entry != 0) entry -= std::uint64_t{seconds} << 49;  // modulo 2^15
+  for (const auto& service : state().services()) {
+    const auto all = slots(service.id);
+    auto* deadlines = reinterpret_cast<std::uint32_t*>(all.data() + all.size());
+    for (std::size_t i = 0; i < all.size(); i++) deadlines[i] -= seconds;
+  }
+}
+
+std::span<lb_slot> EpochRig::slots(const ServiceId& id) {
+  const auto service = state().service(id);
+  const auto table = load(pins().services()[service.number].table);
+  return pins().arena().as<lb_slot>().subspan(std::size_t{table.line} * LB_LINE / sizeof(lb_slot),
+                                              service.slots);
+}
+
+std::size_t EpochRig::changed_slots(const ServiceId& id) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      slots(id), [](const auto& slot) { return slot.current != slot.previous; }));
+}
+
+}  // namespace xdplb::test

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+// A balancer whose slots change, with hands on what it remembers of flows.
+
+#include <vector>
+
+#include "tests/bpf/epoch_model.h"
+#include "tests/support/bpf_fixture.h"
+
+namespace xdplb::test {
+
+class EpochRig : public Balancer {
+ public:
+  static constexpr std::uint32_t epoch = 1000;
+  using Balancer::Balancer;
+
+  // With epochs of that length, without caps.
+  void add_epoch_service(const ServiceId& id, ServiceChange options = {});
+  // Where the packet goes: a backend's number; 0: nowhere.
+  std::uint16_t send(const PacketSpec& spec);
+  std::uint16_t send(const ServiceId& id, const EpochModel::Flow& flow, Kind kind);
+
+  // All that is remembered, and all that waits, becomes that much older.
+  void age(std::uint32_t seconds);
+  [[nodiscard]] std::vector<std::uint64_t> entries() const;  // that are not empty
+  [[nodiscard]] std::span<std::uint64_t> all_entries() const;
+  [[nodiscard]] std::span<lb_slot> slots(const ServiceId& id);
+  [[nodiscard]] std::size_t changed_slots(const ServiceId& id);
+};
+
+// A backend's address and number are the same.
+BackendId backend_id(std::uint16_t number);
+
+}  // namespace xdplb::test
