@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tests/net/farm.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <map>
+
+#include "plugin/error.h"
+
+namespace xdplb::test {
+
+namespace {
+
+constexpr timeval patience{60, 0};
+
+template <typename Condition>
+int count(const std::vector<Contact>& contacts, Condition condition) {
+  return static_cast<int>(std::ranges::count_if(contacts, condition));
+}
+
+auto of(const std::string& owner) {
+  return [owner](const Contact& contact) { return owner.empty() || contact.owner() == owner; };
+}
+
+std::vector<Contact> read_contacts(const Fd& line) {
+  std::uint32_t size = 0;
+  std::vector<Contact> contacts;
+  bool good = read_all(line, &size, sizeof(size));
+  if (good) contacts.resize(size);
+  good = good && read_all(line, contacts.data(), size * sizeof(Contact));
+  if (!good) throw std::runtime_error("the farm doesn't answer");
+  return contacts;
+}
+
+// Clients have all of 10.8.0.0/16 and fd00:8::/64.
+void give_addresses(const Site& site) {
+  site.router.ip("route add 10.8.0.0/16 via 10.1.0.2\nroute add fd00:8::/64 via fd00:1::2");
+  site.client.ip("route add local 10.8.0.0/16 dev lo\nroute add local fd00:8::/64 dev lo");
+  site.client.sysctl("ipv6/ip_nonlocal_bind", "1");
+}
+
+bool answers(const Endpoint& at) {
+  try {
+    const auto any = Endpoint{at.address, 0};
+    connect_socket(bound_socket(any, SOCK_STREAM), at);
+    return true;
+  } catch (const SystemError&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+std::string to_string(Fate fate) {
+  static const std::array<std::string, 6> names{"opening", "open",   "reset",
+                                                "ended",   "silent", "mixed up"};
+  return names.at(static_cast<std::size_t>(fate));
+}
+
+std::string Contact::owner() const { return backend == 0 ? "" : "web" + std::to_string(backend); }
+
+int Report::open(const std::string& owner) const {
+  return count(live, [is_of = of(owner)](const auto& contact) {
+    return contact.fate == Fate::open && is_of(contact);
+  });
+}
+
+int Report::broken(const std::string& owner) const {
+  return count(live, [is_of = of(owner)](const auto& contact) {
+    return contact.is_broken() && is_of(contact);
+  });
+}
+
+int Report::greeted(const std::string& owner) const {
+  return count(fresh, [&, is_of = of(owner)](const auto& contact) {
+    return contact.fate == Fate::open && contact.begun >= since && is_of(contact);
+  });
+}
+
+int Report::failed() const {
+  return count(fresh, [](const auto& contact) { return contact.is_broken(); });
+}
+
+std::string Report::text() const {
+  std::map<std::string, int> kinds;
+  for (const auto* contacts : {&live, &fresh})
+    for (const auto& contact : *contacts)
+      if (contact.is_broken())
+        kinds[(contacts == &live ? "" : "fresh, ") + contact.owner() + " " +
+              to_string(contact.fate)]++;
+  std::string text;
+  for (const auto& [kind, number] : kinds) text += "\n  " + kind + ": " + std::to_string(number);
+  return text;
+}
+
+std::int64_t monotonic_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+bool write_all(const Fd& line, const void* bytes, std::size_t size) {
+  for (const auto* next = static_cast<const char*>(bytes); size > 0;) {
+    const auto count = ::send(line.get(), next, size, MSG_NOSIGNAL);
+    if (count <= 0) return false;
+    next += count;
+    size -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+bool read_all(const Fd& line, void* bytes, std::size_t size) {
+  for (auto* next = static_cast<char*>(bytes); size > 0;) {
+    const auto count = ::recv(line.get(), next, size, 0);
+    if (count <= 0) return false;
+    next += count;
+    size -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+void raise_file_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max = std::max<rlim_t>(limit.rlim_max, 16384);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) throw SystemError(errno, "raising a limit of files");
+}
+
+Farm::Farm(Site& site, const TestService& service) {
+  give_addresses(site);
+  const auto at = service.endpoint();
+  for (std::size_t i = 0; i < site.webs.size(); ++i)
+    site.webs[i].start([&, i] { return serve_farm(at, static_cast<int>(i) + 1); });
+  for (const auto& web : site.webs) {
+    const Inside here(web);
+    if (!wait_until([&] { return answers(at); }, 10))
+      throw std::runtime_error(web.name() + " doesn't serve the farm");
+  }
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    throw SystemError(errno, "making a line to the farm");
+  line_ = Fd(ends[0]);
+  ::setsockopt(line_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  const Fd theirs(ends[1]);
+  site.client.start([&] { return run_farm(theirs, at); });
+}
+
+Report Farm::order(Order order) {
+  Report report{.since = monotonic_ns(), .live = {}, .fresh = {}};
+  if (!write_all(line_, &order, sizeof(order))) throw std::runtime_error("the farm is gone");
+  report.live = read_contacts(line_);
+  report.fresh = read_contacts(line_);
+  return report;
+}
+
+}  // namespace xdplb::test

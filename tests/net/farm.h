@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+// TCP connections by the thousand from a site's client to a service, and each of them talks all
+// the time: the backend says its number first, then it is asked a question after the other, and
+// answers with what it was asked. Beside them, without a pause, fresh connections come, are greeted
+// and go. What happens to each of them is reported.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/net/fixture.h"
+
+namespace xdplb::test {
+
+enum class Fate : int {
+  opening,
+  open,    // greeted; a fresh one is done then
+  reset,   // broken, as are the next: by RST or another error
+  ended,   // by FIN
+  silent,  // no answer for many seconds
+  mixed    // an answer to something else
+};
+std::string to_string(Fate fate);
+
+struct Contact {
+  Endpoint from;
+  std::int64_t begun = 0;  // monotonic_ns() before its first SYN
+  int backend = 0;         // that greeted: 1 is web1
+  Fate fate = Fate::opening;
+
+  [[nodiscard]] bool is_broken() const { return fate > Fate::open; }
+  [[nodiscard]] std::string owner() const;  // web1; "" for nobody
+};
+
+struct Report {
+  std::int64_t since = 0;  // when it was asked for
+  std::vector<Contact> live, fresh;
+
+  // Of the live ones.
+  [[nodiscard]] int open(const std::string& owner = "") const;
+  [[nodiscard]] int broken(const std::string& owner = "") const;
+  // Fresh ones whose first SYN came after the report was asked for.
+  [[nodiscard]] int greeted(const std::string& owner = "") const;
+  // Any of the fresh.
+  [[nodiscard]] int failed() const;
+  [[nodiscard]] std::string text() const;  // what broke, and how
+};
+
+std::int64_t monotonic_ns();
+
+// The orders to the farm. Each is answered when it is done.
+struct Order {
+  enum class Kind : int {
+    open,     // forget the broken; open more until so many are open
+    renew,    // close so many of the oldest, and open as many
+    exchange  // all that are open are asked once more, and so many fresh ones come and go
+  } kind;
+  int count;
+};
+
+class Farm {
+ public:
+  // Servers on each web host, and the process of the clients.
+  Farm(Site& site, const TestService& service);
+
+  Report open(int count) { return order({Order::Kind::open, count}); }
+  Report renew(int count) { return order({Order::Kind::renew, count}); }
+  Report exchange(int fresh = 20) { return order({Order::Kind::exchange, fresh}); }
+
+ private:
+  Report order(Order order);
+
+  Fd line_;
+};
+
+// What a farm's processes do.
+int serve_farm(const Endpoint& at, int number);
+int run_farm(const Fd& line, const Endpoint& to);
+
+// Through the line between a farm and its clients. False if there is nobody any more.
+bool write_all(const Fd& line, const void* bytes, std::size_t size);
+bool read_all(const Fd& line, void* bytes, std::size_t size);
+void raise_file_limit();
+
+}  // namespace xdplb::test
