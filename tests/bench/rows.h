@@ -53,6 +53,10 @@ std::vector<Row> nat_rows(test::Balancer& balancer);
 std::vector<Row> fullnat_rows(test::Balancer& balancer);
 inline constexpr const char* ipip_floor = "parse and ipip, v4";
 
+// And where flows are remembered, as rows to other services of path.
+void add_epoch_services(test::Balancer& balancer, std::uint32_t ifindex);
+std::vector<Row> epoch_rows(test::Balancer& balancer, const std::vector<Row>& path);
+
 // Those that are sent as live frames, each behind the baseline that it is compared to: a program
 // whose name starts with "bare". Their growth is what the interface's peer sees.
 std::vector<Row> live_rows(test::Balancer& balancer);
