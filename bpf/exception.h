@@ -76,9 +76,12 @@ static inline __u32 lb_exception_handle(__u64 entry)
 	return entry >> 32 & 0xffff;
 }
 
+/* A packet may have used it after now was read: the last minute before the ages wrap is none. */
 static inline __u32 lb_exception_age(__u64 entry, __u32 now)
 {
-	return (now - (__u32)(entry >> 49)) & (LB_EXCEPTION_AGES - 1);
+	__u32 age = (now - (__u32)(entry >> 49)) & (LB_EXCEPTION_AGES - 1);
+
+	return age >= LB_EXCEPTION_AGES - 64 ? 0 : age;
 }
 
 /* lb_exception_cnt: PERCPU_ARRAY[1]. */

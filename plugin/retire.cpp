@@ -107,6 +107,7 @@ void State::free_services() {
     }
     retired = sum_in(service.key);
     counters_.reset_service(static_cast<std::uint32_t>(&service - pins_.services().data()));
+    service.epoch_open = 0;  // what has no table has no slots
     store(service.table, lb_table_ref{});
     store(service.conf, lb_service_conf{});
   }

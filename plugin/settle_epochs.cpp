@@ -23,6 +23,11 @@ bool is_over(const lb_slot& slot, std::uint32_t deadline, std::uint32_t now) {
   return !lb_phase_1(slot, deadline, now - grace);
 }
 
+// Without a table, on its way out, a service has no slots.
+bool is_open(const lb_service& service) {
+  return service.epoch_open != 0 && load(service.table).line != 0;
+}
+
 bool is_state(const lb_backend& record, lb_backend_state state) {
   return load(record.conf).state == state;
 }
@@ -111,7 +116,7 @@ bool State::has_leaving() const {
 // May there be flows that are remembered, or waited for?
 bool State::has_epochs() const {
   return has_leaving() || std::ranges::any_of(pins_.services(), [](const auto& service) {
-           return service.epoch_open != 0 || load(service.table).remembers != 0;
+           return is_open(service) || load(service.table).remembers != 0;
          });
 }
 
@@ -137,7 +142,7 @@ void State::close_epochs() {
     return false;
   });
   for (std::uint32_t number = 0; number < services.size(); number++)
-    if (services[number].epoch_open != 0) close_epoch(services[number], needed[number], now);
+    if (is_open(services[number])) close_epoch(services[number], needed[number], now);
   if (has_leaving()) remove_left(remembered);
 }
 
@@ -227,7 +232,7 @@ Epochs State::epochs() const {
   const auto now = epoch_seconds();
   count_flows(all, now);
   for (std::uint32_t number = 0; number < LB_SERVICES; number++)
-    if (pins_.services()[number].epoch_open != 0) count_slots(all, number, now);
+    if (is_open(pins_.services()[number])) count_slots(all, number, now);
   return all;
 }
 

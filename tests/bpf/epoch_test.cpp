@@ -71,8 +71,7 @@ BOOST_AUTO_TEST_CASE(flows_of_clean_slots_are_not_remembered) {
       BOOST_TEST(rig.send(flow, kind) == 1);
   }
   BOOST_TEST(rig.entries().empty());
-  BOOST_TEST(rig.moved.size() > 1000U);
-  BOOST_TEST(rig.moved.size() < 3000U);
+  BOOST_TEST((rig.moved.size() > 1000U && rig.moved.size() < 3000U));
 }
 
 BOOST_AUTO_TEST_CASE(until_the_deadline_only_new_connections_move) {
@@ -249,6 +248,26 @@ BOOST_AUTO_TEST_CASE(entries_of_other_services_are_not_followed) {
     if (entry != 0)
       entry = (entry & ~(std::uint64_t{0xffff} << 32)) | std::uint64_t{foreign->handle} << 32;
   BOOST_TEST(rig.send(flow, Kind::data) == 1);
+}
+
+// A service that goes takes its epoch with it: what is at the start of the arena is no slot of it.
+BOOST_AUTO_TEST_CASE(a_service_is_deleted_within_its_epoch) {
+  Changed rig(tcp);
+  rig.add_epoch_service(udp);
+  rig.add_backend(udp.to_string(), "10.0.0.9", 9);
+  const EpochModel::Flow flow{ip("198.51.100.9"), 5};
+  rig.state().delete_service(tcp);
+  for (const auto& service : rig.pins().services()) BOOST_TEST(service.epoch_open == 0);
+  const auto index = load(rig.pins().arena().as<lb_arena_head>()[0].index);
+  // So did a release that died between two stores, on a host that runs for long.
+  rig.pins().services()[7].epoch_open = 1;
+  auto& deadline = rig.pins().arena().as<std::uint32_t>()[1];
+  const auto kept = deadline;
+  deadline = epoch_seconds() - 100;
+  rig.state().settle();
+  BOOST_TEST(rig.pins().arena().as<std::uint32_t>()[0] == index.line);
+  deadline = kept;
+  BOOST_TEST(rig.EpochRig::send(udp, flow, Kind::data) == 9);
 }
 
 BOOST_AUTO_TEST_CASE(last_resorts) {

@@ -94,6 +94,7 @@ BOOST_AUTO_TEST_CASE(entries) {
     BOOST_TEST(lb_exception_handle(entry) == 65534U);
     BOOST_TEST((entry & LB_EXCEPTION_CONFIRMED) != 0U);
     BOOST_TEST(lb_exception_age(entry, now + 900) == 900U);
+    BOOST_TEST(lb_exception_age(entry, now - 1) == 0U);  // used since the time was read
     BOOST_TEST((lb_exception(hash, 1, 0, now) & LB_EXCEPTION_CONFIRMED) == 0U);
   }
 }
