@@ -253,11 +253,10 @@ static __always_inline __u32 pick_remembered(struct xdp_md *ctx, const struct wa
 /* Of the packet that was set aside; before the rest of its way, for the stack's sake. */
 static __noinline int pick_aside(struct xdp_md *ctx)
 {
+	void *data = (void *)(long)ctx->data;
 	struct lb_scratch *s = scratch();
 	struct lookup lookup;
 	struct way way;
-
-	void *data = (void *)(long)ctx->data;
 
 	if (!s || s->backend != NOT_PICKED)
 		return 0;

@@ -61,9 +61,7 @@ static __noinline int relay_ordered(struct xdp_md *ctx, const struct packet *pkt
 static __always_inline bool is_from_way(struct xdp_md *ctx, const struct way *way,
 					struct lb_scratch *s)
 {
-	struct lb_next_hop *next;
-
-	next = way->backend ? next_hop(ctx, way->lookup, way->backend) : NULL;
+	struct lb_next_hop *next = way->backend ? next_hop(ctx, way->lookup, way->backend) : NULL;
 
 	return next && is_outer_of(next, way->pkt, &s->outer);
 }

@@ -34,8 +34,6 @@ static __always_inline int balance_flow(struct xdp_md *ctx, const struct way *wa
 
 	if (unlikely(data + 1 > (void *)(long)ctx->data_end || is_group_frame(data)))
 		return leave_service(way->pkt, way->service, LB_GROUP_FRAME, XDP_PASS);
-	if (unlikely(!way->aside && way->backend == NOT_PICKED))
-		return GOES_ON;
 	if (unlikely(!way->backend))
 		return no_backend(ctx, way, growth);
 	way->pkt->entropy = way->flow->entropy;
@@ -68,7 +66,9 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 	way.record = service_find(lookup, pkt, &way.service);
 	if (likely(way.record != NULL)) {
 		way.backend = pick(&way);
-		verdict = balance_flow(ctx, &way, growth);
+		verdict = GOES_ON;
+		if (likely(way.backend != NOT_PICKED))
+			verdict = balance_flow(ctx, &way, growth);
 		return likely(verdict != GOES_ON)
 			       ? verdict
 			       : set_aside(pkt, way.service, way.backend, FOR_SERVICE);
