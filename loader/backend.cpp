@@ -44,7 +44,7 @@ std::optional<lb_hop> used_hop(const std::optional<lb_hop>& given) {
 
 // After a change of one backend the kernel looks for all of its service again.
 Notes attend(const Pins& pins, State& state, const ServiceId& id, const BackendId& changed) {
-  release_backends(backends_of(state, {}), state.gone());
+  release_gone(state);
   const auto service = state.service(id);
   const auto backend = state.find_backend(service, changed);
   if (!backend) return {};

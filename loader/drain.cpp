@@ -25,7 +25,7 @@ void set_state(const Command& command, BackendState wanted) {
   BackendChange change;
   change.state = wanted;
   state.set_backend(id, backend, change);
-  release_backends(backends_of(state, {}), state.gone());
+  release_gone(state);
 }
 
 int run_set(Command& command, const Arguments& arguments, BackendState wanted) {

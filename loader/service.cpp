@@ -18,6 +18,18 @@ std::optional<bool> read_switch(const Command& command, const std::string& name)
   return *text == "on";
 }
 
+// One of the option's words; name: what it is in the message, if not the option's own name.
+template <typename Choice>
+std::optional<Choice> read_choice(const Command& command, const std::string& option,
+                                  std::optional<Choice> (*parse)(std::string_view),
+                                  const std::string& words, const std::string& name = {}) {
+  const auto text = command.get(option);
+  if (!text) return std::nullopt;
+  const auto choice = parse(*text);
+  if (!choice) throw Error((name.empty() ? option : name) + " '" + *text + "' is neither " + words);
+  return choice;
+}
+
 // Those of the data path.
 void read_options(const Command& command, ServiceChange& change) {
   if (const auto text = command.get("gue-port")) {
@@ -25,10 +37,7 @@ void read_options(const Command& command, ServiceChange& change) {
     if (!port) throw Error("--gue-port '" + *text + "' is not a port from 1 to 65535");
     change.gue_port = static_cast<std::uint16_t>(*port);
   }
-  if (const auto text = command.get("fragments")) {
-    change.fragments = parse_fragments(*text);
-    if (!change.fragments) throw Error("fragments '" + *text + "' is neither drop, pass nor hash3");
-  }
+  change.fragments = read_choice(command, "fragments", parse_fragments, "drop, pass nor hash3");
   if (const auto text = command.get("affinity")) {
     const auto bits = *text == "flow" ? std::optional(0UL) : parse_number(*text, 1, max_prefix);
     if (!bits) throw Error("affinity '" + *text + "' is neither flow nor a prefix length");
@@ -41,10 +50,7 @@ void read_options(const Command& command, ServiceChange& change) {
 
 // What becomes of flows when backends change.
 void read_epoch_options(const Command& command, ServiceChange& change) {
-  if (const auto text = command.get("state")) {
-    change.remember = parse_remember(*text);
-    if (!change.remember) throw Error("state '" + *text + "' is neither changed, always nor none");
-  }
+  change.remember = read_choice(command, "state", parse_remember, "changed, always nor none");
   if (const auto text = command.get("epoch")) {
     const auto seconds = parse_number(*text, 1, max_epoch);
     if (!seconds)
@@ -52,28 +58,16 @@ void read_epoch_options(const Command& command, ServiceChange& change) {
                   std::to_string(max_epoch));
     change.epoch = static_cast<unsigned>(*seconds);
   }
-  if (const auto text = command.get("on-down")) {
-    change.on_down = parse_on_down(*text);
-    if (!change.on_down) throw Error("on-down '" + *text + "' is neither rehash nor keep");
-  }
-  if (const auto text = command.get("last-resort")) {
-    change.last_resort = parse_last_resort(*text);
-    if (!change.last_resort)
-      throw Error("last-resort '" + *text + "' is neither drop, reject, pass nor all");
-  }
+  change.on_down = read_choice(command, "on-down", parse_on_down, "rehash nor keep");
+  change.last_resort =
+      read_choice(command, "last-resort", parse_last_resort, "drop, reject, pass nor all");
 }
 
 ServiceChange read_change(const Command& command) {
   ServiceChange change;
-  if (const auto text = command.get("forward")) {
-    change.forward = parse_forward(*text);
-    if (!change.forward)
-      throw Error("forwarding mode '" + *text + "' is neither l2, ipip, gue, gre, nat nor fullnat");
-  }
-  if (const auto text = command.get("balance")) {
-    change.balance = parse_balance(*text);
-    if (!change.balance) throw Error("balance '" + *text + "' is neither slack, exact nor off");
-  }
+  change.forward = read_choice(command, "forward", parse_forward,
+                               "l2, ipip, gue, gre, nat nor fullnat", "forwarding mode");
+  change.balance = read_choice(command, "balance", parse_balance, "slack, exact nor off");
   if (const auto text = command.get("slots")) {
     const auto slots = parse_number(*text, 0, max_slots);
     if (!slots)
@@ -177,7 +171,7 @@ int run_service_del(const Arguments& arguments) {
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.delete_service(id);
-  release_backends(backends_of(state, {}), state.gone());
+  release_gone(state);
   print_notes({}, command.json());
   return 0;
 }

@@ -28,7 +28,7 @@ int run_settle(const Arguments& arguments) {
   State state(pins);
   const auto before = changed_slots(state.epochs());
   state.settle();
-  release_backends(backends_of(state, {}), state.gone());
+  release_gone(state);
   const auto left = changed_slots(state.epochs());
   const auto closed = before - std::min(left, before);
   Json gone = Json::array();

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <ctime>
 
-#include "plugin/counters.h"
 #include "plugin/error.h"
 #include "plugin/map.h"
 
@@ -18,8 +17,6 @@ std::uint32_t epoch_seconds() {
                    static_cast<std::uint64_t>(now.tv_nsec);
   return static_cast<std::uint32_t>(all >> LB_SECOND_SHIFT);
 }
-
-lb_exception_counters Exceptions::counters() const { return Counters(pins_).of_exceptions(); }
 
 void Exceptions::remove_if(const Visitor& is_over) const {
   const auto all = pins_.exceptions();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The flows that are remembered (bpf/exception.h), as user space sees them: counts them, and takes
-// out what is over.
+// The flows that are remembered (bpf/exception.h), as user space sees them: it takes out what is
+// over.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,6 @@ class Exceptions {
  public:
   explicit Exceptions(const Pins& pins) : pins_(pins) {}
 
-  [[nodiscard]] std::size_t capacity() const { return pins_.exceptions().size(); }
-  [[nodiscard]] lb_exception_counters counters() const;
   // Each entry; those of which the visitor says so are taken out, unless a packet was faster. A set
   // is read from its end: an entry that is being moved is written in front before it goes there.
   using Visitor = std::function<bool(std::uint64_t entry)>;

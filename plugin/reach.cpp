@@ -229,6 +229,10 @@ void release_backends(const std::vector<Backend>& left, const std::vector<Backen
   }
 }
 
+void release_gone(const State& state) {
+  if (!state.gone().empty()) release_backends(backends_of(state, {}), state.gone());
+}
+
 lb_hop resolve(const StaticHop& hop) {
   const auto interface = find_interface(hop.ifname);
   if (interface.kind == "vlan")

@@ -30,6 +30,8 @@ std::vector<std::uint16_t> wanted_slots(lb_service& service, const std::vector<B
   const auto is_up = [](const auto& member) { return member.state == BackendState::up; };
   const auto stays = [](const auto& member) { return member.state != BackendState::leaving; };
   const bool all = std::ranges::none_of(members, is_up);
+  std::vector<std::uint16_t> wanted(std::size_t{1} << k);
+  if (all && service.last_resort != LB_LAST_RESORT_ALL) return wanted;
   const bool any_stays = std::ranges::any_of(members, stays);
   TableSpec spec{service.table_seed, k, static_cast<Balance>(conf.balance)};
   for (const auto& member : members) {
@@ -39,8 +41,6 @@ std::vector<std::uint16_t> wanted_slots(lb_service& service, const std::vector<B
     one.healthy = all || member.state != BackendState::down;
     spec.backends.push_back(one);
   }
-  std::vector<std::uint16_t> wanted(std::size_t{1} << k);
-  if (all && service.last_resort != LB_LAST_RESORT_ALL) return wanted;
   const auto table = build_table(spec);
   for (std::size_t i = 0; i < wanted.size(); i++)
     if (table.first[i] != no_backend)
@@ -157,7 +157,7 @@ void State::settle_heads(const lb_service& service, const std::vector<Backend>& 
     const auto own_port = load(record.conf).wire_port;
     head.forward = static_cast<std::uint8_t>(forward);
     head.accepts = member.state == BackendState::up ? 1 : 0;
-    head.keeps = member.state != BackendState::down || service.on_down == LB_ON_DOWN_KEEP ? 1 : 0;
+    head.keeps = member_keeps(service, member) ? 1 : 0;
     head.wire_port = forward == Forward::gue ? service.wire_gue_port
                      : own_port != 0         ? own_port
                                              : conf.wire_port;
@@ -184,8 +184,7 @@ void State::settle_table(lb_service& service) {
   std::vector<bool> forgotten(LB_BACKENDS);
   for (const auto& member : members)
     forgotten[member.handle] =
-        service.remember == LB_REMEMBER_NONE ||
-        (member.state == BackendState::down && service.on_down == LB_ON_DOWN_REHASH);
+        service.remember == LB_REMEMBER_NONE || !member_keeps(service, member);
   forget_flows(forgotten);
   conf.table_stale = 0;
   store(service.conf, conf);
@@ -237,13 +236,12 @@ void State::settle() {
   const auto stale = stale_services();
   const bool services_go = has_removed_services();
   bool index = services_go || load(pins_.meta().index_stale) != 0;
-  const bool late = index;
   if (!stale.empty() && !index && has_replies()) {
     settle_index();  // whose replies they are is known before a backend gets packets
     index = true;
   }
   settle_tables(stale);
-  if (late || load(pins_.meta().index_stale) != 0) settle_index();
+  if (services_go || load(pins_.meta().index_stale) != 0) settle_index();
   const bool removals = services_go || has_removed_backends();
   if (stale.empty() && !index && !removals) return;
   // What the old index and slots named may be reused once no packet can hold it.

@@ -28,6 +28,11 @@ bool is_open(const lb_service& service) {
   return service.epoch_open != 0 && load(service.table).line != 0;
 }
 
+void replace(lb_slot& slot, const lb_slot& wanted) {
+  if (std::bit_cast<std::uint32_t>(load(slot)) != std::bit_cast<std::uint32_t>(wanted))
+    store(slot, wanted);
+}
+
 bool is_state(const lb_backend& record, lb_backend_state state) {
   return load(record.conf).state == state;
 }
@@ -75,8 +80,7 @@ std::vector<bool> State::backends_that_keep(const lb_service& service,
   std::vector<bool> keep;
   if (!keeps_flows(service)) return keep;
   keep.resize(LB_BACKENDS);
-  for (const auto& member : members)
-    keep[member.handle] = member.state != BackendState::down || service.on_down == LB_ON_DOWN_KEEP;
+  for (const auto& member : members) keep[member.handle] = member_keeps(service, member);
   return keep;
 }
 
@@ -95,9 +99,7 @@ void State::settle_slots(lb_service& service, const lb_table_ref& table,
   for (std::size_t i = 0; i < slots.size(); i++)
     if (next[i].enters) store(deadlines[i], deadline);
   if (any([](const auto& change) { return change.enters; })) wait_for_packets();
-  for (std::size_t i = 0; i < slots.size(); i++)
-    if (std::bit_cast<std::uint32_t>(load(slots[i])) != std::bit_cast<std::uint32_t>(next[i].slot))
-      store(slots[i], next[i].slot);
+  for (std::size_t i = 0; i < slots.size(); i++) replace(slots[i], next[i].slot);
 }
 
 // What is remembered of backends that keep none of their flows, once no packet remembers more.
@@ -157,7 +159,7 @@ void State::close_epoch(lb_service& service, const std::vector<bool>& needed,
     if (is_clean(slot)) continue;
     if (is_over(slot, load(deadlines[i]), now)) {
       const auto closed = close_slot(slot, i < needed.size() && needed[i]);
-      store(slots[i], closed);
+      replace(slots[i], closed);
       open |= !is_clean(closed);
     } else {
       open = true;
@@ -227,8 +229,8 @@ Epochs State::epochs() const {
   Epochs all;
   all.services.resize(LB_SERVICES);
   all.backends.resize(LB_BACKENDS);
-  all.capacity = Exceptions(pins_).capacity();
-  all.counters = Exceptions(pins_).counters();
+  all.capacity = pins_.exceptions().size();
+  all.counters = counters_.of_exceptions();
   const auto now = epoch_seconds();
   count_flows(all, now);
   for (std::uint32_t number = 0; number < LB_SERVICES; number++)

@@ -71,6 +71,8 @@ struct Backend {
 // What a backend's record says.
 bool is_live(const lb_backend_conf& conf);
 Backend to_backend(const lb_backend& record, std::uint32_t handle);
+// Do the flows of one of its backends stay?
+bool member_keeps(const lb_service& service, const Backend& member);
 BackendId id_of(const lb_backend& record);
 ServiceId id_of(const lb_service& record);
 

@@ -84,6 +84,10 @@ bool is_live(const lb_backend_conf& conf) {
          conf.state == LB_BACKEND_DOWN || conf.state == LB_BACKEND_LEAVING;
 }
 
+bool member_keeps(const lb_service& service, const Backend& member) {
+  return member.state != BackendState::down || service.on_down == LB_ON_DOWN_KEEP;
+}
+
 unsigned default_epoch(Protocol protocol) {
   return protocol == Protocol::udp ? LB_EPOCH_UDP : LB_EPOCH_TCP;
 }
@@ -156,9 +160,7 @@ std::vector<std::uint32_t> State::slots_of(const Service& service) const {
   std::vector<std::uint32_t> counts(LB_BACKENDS);
   const auto table = load(pins_.services()[service.number].table);
   if (table.line == 0) return counts;
-  const auto slots = pins_.arena().as<lb_slot>().subspan(
-      std::size_t{table.line} * LB_LINE / sizeof(lb_slot), service.slots);
-  for (const auto& slot : slots) counts[load(slot).current]++;
+  for (const auto& slot : slots_at(table)) counts[load(slot).current]++;
   return counts;
 }
 
