@@ -2,7 +2,6 @@
 // What it costs that flows are remembered: of slots that have changed, or of all.
 #include <algorithm>
 
-#include "plugin/epoch.h"
 #include "plugin/exceptions.h"
 #include "plugin/map.h"
 #include "tests/bench/rows.h"

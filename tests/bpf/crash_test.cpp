@@ -154,12 +154,6 @@ std::string to_string(const Death& death) {
   return (death.moment == Moment::before ? "before " : "after ") + std::to_string(death.store);
 }
 
-boost::test_tools::assertion_result traps(boost::unit_test::test_unit_id) {
-  boost::test_tools::assertion_result can(can_trap_stores());
-  can.message() << "stores are trapped on x86-64 alone";
-  return can;
-}
-
 // At the death packets find the old state or the new one; the next change comes to the one or the
 // other, whole. Returns whether it was the new one.
 bool check_death(Rig& rig, const Change& change, const Course& course, const Death& death) {

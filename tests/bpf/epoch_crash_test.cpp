@@ -19,12 +19,6 @@ namespace {
 
 const auto id = ServiceId::parse("192.0.2.10:80/tcp");
 
-BackendChange to(BackendState state) {
-  BackendChange change;
-  change.state = state;
-  return change;
-}
-
 struct Change {
   std::string name;
   std::uint16_t gone;  // the backend that keeps no flow; 0: none
@@ -104,12 +98,6 @@ std::vector<Death> deaths(unsigned stores) {
     if (store <= 12 || store + 12 > stores || store % step == 0)
       chosen.push_back({store, store % 2 == 0 ? Moment::before : Moment::after});
   return chosen;
-}
-
-boost::test_tools::assertion_result traps(boost::unit_test::test_unit_id) {
-  boost::test_tools::assertion_result can(can_trap_stores());
-  can.message() << "stores are trapped on x86-64 alone";
-  return can;
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ void EpochModel::change() {
     const bool waiting = in_phase_1(slot);
     const auto unknown = waiting ? *slot.previous : slot.current;
     slot.current = owners[i];
-    if (none || !used_) {
+    if (!used_) {
       slot = {owners[i]};
     } else if (unknown == 0 || !keeps(unknown) || unknown == owners[i]) {
       slot.previous.reset();

@@ -15,7 +15,7 @@
 
 namespace xdplb::test {
 
-enum class Kind : std::uint8_t { syn, data, reset, error, fragment };
+enum class Kind : std::uint8_t { syn, data, reset, error };
 
 class EpochModel {
  public:
@@ -29,10 +29,9 @@ class EpochModel {
   EpochModel(const ServiceId& id, unsigned slots, std::uint32_t epoch)
       : service_{id, slots, Balance::off}, epoch_(epoch), slots_(slots) {}
 
-  // keep_down, always, none: the service's options.
+  // keep_down, always: the service's options.
   bool keep_down = false;
   bool always = false;
-  bool none = false;
 
   void set(std::uint16_t number, State state, unsigned weight);
   void remove(std::uint16_t number);  // and whatever it has, at once

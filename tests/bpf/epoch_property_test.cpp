@@ -137,9 +137,7 @@ class Life {
 
   void set(std::uint16_t number, EpochModel::State state) {
     static constexpr std::array states{BackendState::up, BackendState::drain, BackendState::down};
-    BackendChange change;
-    change.state = states.at(state);
-    rig_.state().set_backend(id_, backend_id(number), change);
+    rig_.state().set_backend(id_, backend_id(number), to(states.at(state)));
     model_.settle();
     model_.set(number, state, 1 + number % 3U);
   }

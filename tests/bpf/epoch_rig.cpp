@@ -35,7 +35,6 @@ PacketSpec packet_of(const ServiceId& id, const EpochModel::Flow& flow, Kind kin
                   .dport = id.port};
   if (kind == Kind::syn) spec.flags = 0x02;
   if (kind == Kind::reset) spec.flags = 0x14;
-  if (kind == Kind::fragment) spec.more = true;
   return spec;
 }
 
@@ -43,6 +42,12 @@ PacketSpec packet_of(const ServiceId& id, const EpochModel::Flow& flow, Kind kin
 
 BackendId backend_id(std::uint16_t number) {
   return BackendId::parse("10.0.0." + std::to_string(number));
+}
+
+BackendChange to(BackendState state) {
+  BackendChange change;
+  change.state = state;
+  return change;
 }
 
 void EpochRig::add_epoch_service(const ServiceId& id, ServiceChange options) {
@@ -82,12 +87,7 @@ void EpochRig::age(std::uint32_t seconds) {
   }
 }
 
-std::span<lb_slot> EpochRig::slots(const ServiceId& id) {
-  const auto service = state().service(id);
-  const auto table = load(pins().services()[service.number].table);
-  return pins().arena().as<lb_slot>().subspan(std::size_t{table.line} * LB_LINE / sizeof(lb_slot),
-                                              service.slots);
-}
+std::span<lb_slot> EpochRig::slots(const ServiceId& id) { return words_of(*this, id); }
 
 std::size_t EpochRig::changed_slots(const ServiceId& id) {
   return static_cast<std::size_t>(std::ranges::count_if(

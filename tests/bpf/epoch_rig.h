@@ -31,5 +31,6 @@ class EpochRig : public Balancer {
 
 // A backend's address and number are the same.
 BackendId backend_id(std::uint16_t number);
+BackendChange to(BackendState state);
 
 }  // namespace xdplb::test

@@ -163,10 +163,8 @@ BOOST_AUTO_TEST_CASE(flows_of_a_source_with_affinity_are_each_remembered) {
   const EpochModel::Flow one{ip("198.51.100.7"), 1000};
   const EpochModel::Flow other{ip("198.51.100.8"), 1000};
   BOOST_TEST(rig.send(tcp, one, Kind::data) == 1);
-  BackendChange drain;
-  drain.state = BackendState::drain;
   rig.add_backend(tcp.to_string(), "10.0.0.2", 2);
-  rig.state().set_backend(tcp, backend_id(1), drain);
+  rig.state().set_backend(tcp, backend_id(1), to(BackendState::drain));
   BOOST_TEST(rig.send(tcp, other, Kind::syn) == 2);
   BOOST_TEST(rig.send(tcp, one, Kind::data) == 1);
   BOOST_TEST(rig.send(tcp, other, Kind::data) == 2);
@@ -273,9 +271,8 @@ BOOST_AUTO_TEST_CASE(a_service_is_deleted_within_its_epoch) {
 BOOST_AUTO_TEST_CASE(last_resorts) {
   const auto service = tcp.to_string();
   Changed rig(tcp);
-  BackendChange drain;
-  drain.state = BackendState::drain;
-  for (const std::uint16_t number : {1, 2}) rig.state().set_backend(tcp, backend_id(number), drain);
+  for (const std::uint16_t number : {1, 2})
+    rig.state().set_backend(tcp, backend_id(number), to(BackendState::drain));
   const auto& flow = rig.moved.at(0);
   const PacketSpec syn{.from = flow.from, .to = tcp.vip, .sport = flow.sport, .flags = 2};
   const auto with = [&](LastResort resort) {

@@ -54,6 +54,13 @@ void make(Balancer& balancer, const ModelService& service) {
     balancer.add_backend(service.id.to_string(), backend.address, backend.number, backend.weight);
 }
 
+std::span<lb_slot> words_of(Balancer& balancer, const ServiceId& id) {
+  const auto service = balancer.state().service(id);
+  const auto table = load(balancer.pins().services()[service.number].table);
+  return balancer.pins().arena().as<lb_slot>().subspan(
+      std::size_t{table.line} * LB_LINE / sizeof(lb_slot), service.slots);
+}
+
 std::vector<SlotPair> pairs_of(Balancer& balancer, const ServiceId& id) {
   const auto service = balancer.state().service(id);
   std::map<std::uint16_t, std::uint16_t> numbers{{0, 0}, {LB_SLOT_KEEPS, LB_SLOT_KEEPS}};
@@ -61,10 +68,8 @@ std::vector<SlotPair> pairs_of(Balancer& balancer, const ServiceId& id) {
     numbers[static_cast<std::uint16_t>(backend.handle)] =
         backend.hop ? static_cast<std::uint16_t>(backend.hop->dst[4] << 8 | backend.hop->dst[5])
                     : std::uint16_t{0};
-  const auto table = load(balancer.pins().services()[service.number].table);
   std::vector<SlotPair> slots;
-  for (const auto& slot : balancer.pins().arena().as<lb_slot>().subspan(
-           std::size_t{table.line} * LB_LINE / sizeof(lb_slot), service.slots))
+  for (const auto& slot : words_of(balancer, id))
     slots.emplace_back(numbers.at(slot.current), numbers.at(slot.previous));
   return slots;
 }

@@ -4,6 +4,7 @@
 // What a service's configuration means for each flow, without the maps: the flow hash of
 // tests/support/flow_model.h and the table of plugin/table.h.
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,9 @@ struct ModelService {
 // Makes the service with its backends.
 void make(Balancer& balancer, const ModelService& service);
 
-// The slots in the maps, by the backends' numbers: the current one, and the previous one or
+// The service's slots in the maps.
+std::span<lb_slot> words_of(Balancer& balancer, const ServiceId& id);
+// The same, by the backends' numbers: the current one, and the previous one or
 // LB_SLOT_KEEPS.
 using SlotPair = std::pair<std::uint16_t, std::uint16_t>;
 std::vector<SlotPair> pairs_of(Balancer& balancer, const ServiceId& id);

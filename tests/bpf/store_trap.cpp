@@ -133,4 +133,10 @@ Ending run_until(const Balancer&, const Death&, const std::function<void()>&) {
 
 #endif
 
+boost::test_tools::assertion_result traps(boost::unit_test::test_unit_id) {
+  boost::test_tools::assertion_result can(can_trap_stores());
+  can.message() << "stores are trapped on x86-64 alone";
+  return can;
+}
+
 }  // namespace xdplb::test

@@ -5,6 +5,7 @@
 // protected: each store into them faults, is counted, and is then made alone, in single step. So a
 // test can have the change end at each point that another process, or a packet, could ever see.
 
+#include <boost/test/unit_test.hpp>
 #include <functional>
 
 #include "tests/support/bpf_fixture.h"
@@ -30,5 +31,7 @@ Ending run_until(const Balancer& balancer, const Death& death, const std::functi
 
 // Single step is done on x86-64 alone.
 bool can_trap_stores();
+// As a test's precondition.
+boost::test_tools::assertion_result traps(boost::unit_test::test_unit_id);
 
 }  // namespace xdplb::test
