@@ -50,16 +50,19 @@ static inline int lb_phase_1(struct lb_slot slot, __u32 deadline, __u32 now)
  * slot follows from the source alone; set number (hash >> 32) mod the number of sets has it. The
  * backend tells the service. An entry counts while it was used within the service's epoch.
  *
- * Entries that aren't confirmed are made in the last LB_EXCEPTION_NEW places of a set, and get one
- * of the others when they are.
+ * Flows of which only SYNs were seen have the places of a set from LB_EXCEPTION_SYN on, and get one
+ * of the others when they are confirmed.
  */
 #define LB_EXCEPTION_WAYS 8u
-#define LB_EXCEPTION_NEW 2u
+#define LB_EXCEPTION_SYN 6u
 #define LB_EXCEPTION_SETS 131072u /* by default; always a power of two */
 struct lb_exception_set {
 	__u64 entry[LB_EXCEPTION_WAYS];
 };
 LB_ASSERT_SIZE(struct lb_exception_set, LB_LINE);
+
+/* A flow that was silent for longer than that, in seconds, may be opened anew elsewhere. */
+#define LB_EXCEPTION_SILENT 2u
 
 #define LB_EXCEPTION_CONFIRMED (1ull << 48)
 #define LB_EXCEPTION_AGES 0x8000u

@@ -132,14 +132,17 @@ static __always_inline bool flow_has_backend(struct lb_flow *entry, const struct
 	return true;
 }
 
-/* A SYN opens a new flow where the old one was being closed (RFC 9293 3.6.1). */
-static __always_inline bool flow_reopens(const struct lb_flow *entry, __u8 flags,
-					 struct lb_flow_key *scrap)
+/* A SYN opens a new flow where the old one was being closed (RFC 9293 3.6.1), or its backend
+ * takes no new ones. */
+static __always_inline bool flow_reopens(const struct lb_flow *entry, const struct way *way,
+					 __u8 flags, struct lb_flow_key *scrap)
 {
 	struct lb_flow *other;
 
 	if (likely((flags & (TCP_SYN | TCP_RST)) != TCP_SYN))
 		return false;
+	if (way->backend && way->backend != entry->backend && !accepts(entry->backend))
+		return true;
 	other = flow_other(entry, scrap);
 	return entry->state == LB_FLOW_CLOSING || (other && other->state == LB_FLOW_CLOSING);
 }
@@ -220,7 +223,7 @@ static __noinline struct lb_flow *flow_of_client(struct xdp_md *ctx, const struc
 	flow_key(&s->key, way->flow);
 	entry = bpf_map_lookup_elem(&lb_flows, &s->key);
 	if (entry && flow_lives(entry, &s->key, &s->scrap) &&
-	    !flow_reopens(entry, flags, &s->scrap) && entry->service == way->service &&
+	    !flow_reopens(entry, way, flags, &s->scrap) && entry->service == way->service &&
 	    flow_has_backend(entry, way->lookup, entry->becomes.dst, entry->becomes.ports >> 16)) {
 		if (!is_icmp(way->pkt))
 			flow_seen(entry, flags, &s->scrap);

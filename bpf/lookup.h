@@ -163,6 +163,14 @@ static __always_inline __u32 arena_word(const struct lookup *lookup, __u32 offse
 	return *(volatile __u32 *)arena_at(lookup, lookup->arena, offset);
 }
 
+/* Does the backend take new flows? */
+static __always_inline bool accepts(__u32 handle)
+{
+	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
+
+	return backend && backend->head.accepts;
+}
+
 /* Where a flow belongs. */
 struct place {
 	struct lb_table_ref table;

@@ -169,7 +169,8 @@ struct quoted_outer {
 
 #define LB_QUOTE 2048u
 
-#define NOT_PICKED 0xffffu /* not a handle */
+#define NOT_PICKED 0xffffu /* not a handle: its flow is to be looked for */
+#define NOT_NOW NOT_PICKED /* it was: a SYN that comes too soon */
 
 /* No state: what a packet needs that the stack has no room for. */
 struct lb_scratch {

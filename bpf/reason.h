@@ -44,7 +44,7 @@ enum lb_reason {
 	/* XDP_TX, back to where it came from */
 	LB_ECHO = 23, /* an echo request, answered for the VIP */
 	/* XDP_DROP */
-	LB_LIMITED = 24, /* not answered: too many answers lately */
+	LB_LIMITED = 24, /* too many answers or new flows lately, or a SYN of a live flow */
 	/* XDP_TX, back to where it came from */
 	LB_TOLD_TOO_BIG = 25, /* too big for its way with an outer header; the client is told */
 	/* rewritten, and sent to the client */

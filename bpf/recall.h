@@ -52,22 +52,31 @@ static __always_inline bool entry_swap(const struct recall *recall, __u32 way, _
 	return __sync_val_compare_and_swap(entry, old, new) == old;
 }
 
-/* How little an entry is worth keeping: its age, or 2^16 and more if it isn't confirmed. */
+/* How little an entry is worth keeping: its age, and more than any if it isn't confirmed,
+ * is over, or is none. */
+#define RANK_UNCONFIRMED (1u << 16)
+#define RANK_OVER (1u << 17)
 static __always_inline __u32 entry_rank(const struct recall *recall, __u64 entry)
 {
+	__u32 age = lb_exception_age(entry, recall->now);
+
 	if (!entry)
 		return ~0u;
-	return lb_exception_age(entry, recall->now) |
-	       (entry & LB_EXCEPTION_CONFIRMED ? 0 : 1u << 16);
+	if (age > recall->way->record->epoch)
+		return age | RANK_OVER;
+	return age | (entry & LB_EXCEPTION_CONFIRMED ? 0 : RANK_UNCONFIRMED);
 }
 
-/* Writes an entry over the one of these ways that is worth the least; one that is
- * confirmed, and was used lately, stays. */
+/* Writes an entry over the one of these ways that is worth the least. One that is confirmed
+ * yields to another such alone, and not while it was used lately. */
 static __always_inline bool put(const struct recall *recall, __u32 from, __u32 to, __u64 entry,
 				struct lb_exception_counters *counters)
 {
-	__u32 epoch = recall->way->record->epoch, way, best = from, worst = 0;
+	__u32 lately = recall->way->record->epoch / 8, way, best = from, worst = 0;
 	__u64 victim = 0;
+
+	if (!(entry & LB_EXCEPTION_CONFIRMED))
+		lately = RANK_UNCONFIRMED - 1;
 
 	for (way = from; way < to; way++) {
 		__u64 there = entry_at(recall, way);
@@ -79,9 +88,9 @@ static __always_inline bool put(const struct recall *recall, __u32 from, __u32 t
 			victim = there;
 		}
 	}
-	if (worst <= epoch / 8 || !entry_swap(recall, best, victim, entry))
+	if (worst <= lately || !entry_swap(recall, best, victim, entry))
 		return false;
-	counters->evicted += worst <= epoch;
+	counters->evicted += worst < RANK_UNCONFIRMED;
 	return true;
 }
 
@@ -96,13 +105,14 @@ static __always_inline struct lb_exception_counters *exception_counters(void)
 static __always_inline bool remember(const struct recall *recall, __u32 handle)
 {
 	__u64 entry = lb_exception(recall->place.hash, handle, 0, recall->now);
+	__u32 from = recall->opens ? LB_EXCEPTION_SYN : 0;
+	__u32 to = recall->opens ? LB_EXCEPTION_WAYS : LB_EXCEPTION_SYN;
 	struct lb_exception_counters *counters = exception_counters();
 
 	if (!counters)
 		return false;
 	if (!limit_allows(LB_LIMIT_EXCEPTIONS, LIMIT_EXCEPTIONS) ||
-	    !put(recall, LB_EXCEPTION_WAYS - LB_EXCEPTION_NEW, LB_EXCEPTION_WAYS, entry,
-		 counters)) {
+	    !put(recall, from, to, entry, counters)) {
 		counters->refused++;
 		return false;
 	}
@@ -118,10 +128,9 @@ static __always_inline void refresh(const struct recall *recall, __u32 way, __u6
 
 	if (likely(entry == fresh))
 		return;
-	if (way >= LB_EXCEPTION_WAYS - LB_EXCEPTION_NEW) {
+	if (way >= LB_EXCEPTION_SYN) {
 		counters = exception_counters();
-		if (counters &&
-		    put(recall, 0, LB_EXCEPTION_WAYS - LB_EXCEPTION_NEW, fresh, counters))
+		if (counters && put(recall, 0, LB_EXCEPTION_SYN, fresh, counters))
 			fresh = 0;
 	}
 	entry_swap(recall, way, entry, fresh);
@@ -143,13 +152,6 @@ static __always_inline __u64 entry_find(const struct recall *recall, __u32 *way)
 	return 0;
 }
 
-static __always_inline bool accepts(__u32 handle)
-{
-	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
-
-	return backend && backend->head.accepts;
-}
-
 /* Was the entry used within the epoch, and does its backend keep this service's flows? */
 static __always_inline bool entry_counts(const struct recall *recall, __u64 entry,
 					 const struct lb_backend *backend)
@@ -158,6 +160,27 @@ static __always_inline bool entry_counts(const struct recall *recall, __u64 entr
 
 	return backend && backend->conf.service == way->service && backend->head.keeps &&
 	       lb_exception_age(entry, recall->now) <= way->record->epoch;
+}
+
+/* A SYN of a flow that is remembered. Who only guessed its ports must not move it: it stays
+ * with a backend that takes new flows, and else moves once it is silent. */
+static __always_inline __u32 reopened(const struct recall *recall, __u32 at, __u64 entry,
+				      const struct lb_backend *backend)
+{
+	__u32 handle = recall->place.slot.current;
+	bool confirmed = entry & LB_EXCEPTION_CONFIRMED;
+
+	if (backend->head.accepts) {
+		handle = lb_exception_handle(entry);
+	} else {
+		if (confirmed && lb_exception_age(entry, recall->now) <= LB_EXCEPTION_SILENT)
+			return NOT_NOW;
+		confirmed = false;
+	}
+	if (handle)
+		entry_swap(recall, at, entry,
+			   lb_exception(recall->place.hash, handle, confirmed, recall->now));
+	return handle;
 }
 
 /* The backend that is remembered for the flow, or 0. */
@@ -177,15 +200,8 @@ static __always_inline __u32 recalled(const struct recall *recall)
 			entry_swap(recall, at, entry, 0);
 		return 0;
 	}
-	if (recall->opens) {
-		/* but not anew, where the flow isn't more than that yet */
-		if ((entry & LB_EXCEPTION_CONFIRMED) || !backend->head.accepts)
-			handle = recall->place.slot.current;
-		if (handle)
-			entry_swap(recall, at, entry,
-				   lb_exception(recall->place.hash, handle, 0, recall->now));
-		return handle;
-	}
+	if (recall->opens)
+		return reopened(recall, at, entry, backend);
 	if (recall->counts)
 		refresh(recall, at, entry);
 	return handle;
@@ -202,8 +218,8 @@ static __always_inline __u32 not_recalled(const struct recall *recall)
 	if (!handle || !recall->counts || !(phase_1 || place->table.remembers))
 		return handle;
 	/* What isn't remembered is, from the next packet on, a flow of the previous. */
-	if (!remember(recall, handle) && phase_1 && recall->opens && accepts(slot.previous))
-		return slot.previous;
+	if (!remember(recall, handle) && phase_1 && recall->opens)
+		return accepts(slot.previous) ? slot.previous : NOT_NOW;
 	return handle;
 }
 
@@ -223,7 +239,7 @@ static __always_inline __u64 recall_hash(const struct way *way, const struct pla
 	return (hash & ~in_slot) | (place->hash & in_slot);
 }
 
-/* The backend of a flow, or 0. */
+/* The backend of a flow, or 0, or NOT_NOW. */
 static __always_inline __u32 pick_remembered(struct xdp_md *ctx, const struct way *way)
 {
 	struct recall recall = { .way = way };

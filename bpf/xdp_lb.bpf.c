@@ -107,6 +107,8 @@ static __always_inline int unusual_go(struct xdp_md *ctx, enum growth growth)
 		return return_flow(ctx, &way, s->kind == REPLY_TO_POOL, growth);
 	if (s->kind == ABOUT_OUTER)
 		return growth == INLINE ? relay_inline(ctx, &way) : relay_by_egress(ctx, &way);
+	if (unlikely(way.backend == NOT_NOW))
+		return leave_service(way.pkt, way.service, LB_LIMITED, XDP_DROP);
 	return balance_flow(ctx, &way, growth);
 }
 

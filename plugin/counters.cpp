@@ -46,7 +46,7 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
     {"fragment-passed", Fate::passed, "the first fragment of a service that passes them"},
     {"icmp-fragment", Fate::dropped, "an ICMP error about a fragment without ports"},
     {"echo", Fate::answered, "an echo request to a VIP that answers them"},
-    {"limited", Fate::dropped, "not answered: too many answers lately"},
+    {"limited", Fate::dropped, "too many answers or new flows lately, or a SYN of a live flow"},
     {"told-too-big", Fate::answered,
      "too big for its way with an outer header: the client is told"},
     {"returned", Fate::forwarded, "a reply of a backend of mode nat or fullnat, to its client"},

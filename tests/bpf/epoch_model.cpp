@@ -97,9 +97,10 @@ std::uint16_t EpochModel::send(const Flow& flow, Kind kind) {
   auto goes = opens || !waiting ? slot.current : *slot.previous;
   if (asked && known != known_.end() && lives(known->second)) {
     auto& entry = known->second;
-    const bool again = !entry.confirmed && backends_.at(entry.backend).state == up;
-    if (!opens || again) goes = entry.backend;
-    if (opens && goes != 0) entry = {goes, false, now_};
+    const bool accepts = backends_.at(entry.backend).state == up;
+    if (opens && !accepts && entry.confirmed && entry.used == now_) return 0;
+    if (!opens || accepts) goes = entry.backend;
+    if (opens && goes != 0) entry = {goes, accepts && entry.confirmed, now_};
     if (!opens && counts) entry = {entry.backend, true, now_};
   } else if (asked && counts && goes != 0 && (waiting || always)) {
     known_[flow] = {goes, false, now_};

@@ -7,6 +7,7 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <iostream>
 #include <random>
 
@@ -18,6 +19,8 @@ namespace {
 
 namespace data = boost::unit_test::data;
 
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds near(LB_EXCEPTION_SILENT / 2);
 constexpr std::uint16_t most_backends = 6;
 constexpr std::size_t flow_count = 400;
 
@@ -79,6 +82,7 @@ class Life {
     EpochModel::Flow flow;
     std::uint16_t home = 0;  // 0: not opened, or over
     std::uint32_t unseen = 0;
+    Clock::time_point seen{};
   };
 
   std::size_t pick(std::size_t below) { return random_() % below; }
@@ -100,7 +104,10 @@ class Life {
 
   void send() {
     auto& watched = flows_[pick(flows_.size())];
-    const auto kind = random_kind(watched);
+    auto kind = random_kind(watched);
+    // Of the time between two steps the model knows nothing.
+    if (kind == Kind::syn && watched.unseen == 0 && Clock::now() - watched.seen > near)
+      kind = Kind::data;
     const auto expected = model_.send(watched.flow, kind);
     const auto got = rig_.send(id_, watched.flow, kind);
     sent_++;
@@ -119,6 +126,7 @@ class Life {
       return;
     }
     watched.unseen = 0;
+    watched.seen = Clock::now();
   }
 
   // Nothing is promised to flows whose backend is gone, or that were not seen for long.

@@ -94,4 +94,48 @@ std::size_t EpochRig::changed_slots(const ServiceId& id) {
       slots(id), [](const auto& slot) { return slot.current != slot.previous; }));
 }
 
+Changed::Changed(const ServiceId& service, const ServiceChange& options) : id(service) {
+  add_epoch_service(id, options);
+  add_backend(id.to_string(), "10.0.0.1", 1);
+  for (std::uint16_t i = 0; i < 4000; i++) {
+    const EpochModel::Flow flow{ip("198.51.100.7"), static_cast<std::uint16_t>(1024 + i)};
+    if (send(flow, Kind::data) == 1) all.push_back(flow);
+  }
+  add_backend(id.to_string(), "10.0.0.2", 2);
+  std::ranges::copy_if(all, std::back_inserter(moved),
+                       [&](const auto& flow) { return !is_clean(slot(flow)); });
+}
+
+std::uint64_t Changed::hash_of(const EpochModel::Flow& flow) const {
+  const ModelService model{id, min_slots, Balance::off};
+  return model.hash_of(flow.from, flow.sport, id.port);
+}
+
+lb_slot Changed::slot(const EpochModel::Flow& flow) {
+  const ModelService model{id, min_slots, Balance::off};
+  return slots(id)[model.slot_of(flow.from, flow.sport, id.port)];
+}
+
+std::uint64_t Changed::entry_of(const EpochModel::Flow& flow) const {
+  const auto tag = static_cast<std::uint32_t>(hash_of(flow));
+  for (const auto entry : entries())
+    if (static_cast<std::uint32_t>(entry) == tag) return entry;
+  return 0;
+}
+
+std::vector<EpochModel::Flow> Changed::crowd(std::size_t count) {
+  constexpr std::uint64_t set = 77;
+  const auto sets = all_entries().size() / LB_EXCEPTION_WAYS;
+  std::vector<EpochModel::Flow> found;
+  for (std::uint32_t i = 0; found.size() < count && i < count * 65536 * 16; i++) {
+    auto bytes = ip("198.0.0.0").bytes();
+    bytes[13] = static_cast<std::uint8_t>(i >> 24);
+    bytes[14] = static_cast<std::uint8_t>(i >> 16);
+    bytes[15] = static_cast<std::uint8_t>(i >> 20);
+    const EpochModel::Flow flow{Address(bytes), static_cast<std::uint16_t>(i)};
+    if ((hash_of(flow) >> 32 & (sets - 1)) == set && !is_clean(slot(flow))) found.push_back(flow);
+  }
+  return found;
+}
+
 }  // namespace xdplb::test

@@ -29,6 +29,28 @@ class EpochRig : public Balancer {
   [[nodiscard]] std::size_t changed_slots(const ServiceId& id);
 };
 
+// Some of its slots are {2, 1} in phase 1; flows of the first backend.
+class Changed : public EpochRig {
+ public:
+  explicit Changed(const ServiceId& service, const ServiceChange& options = {});
+
+  [[nodiscard]] lb_slot slot(const EpochModel::Flow& flow);
+  using EpochRig::send;
+  std::uint16_t send(const EpochModel::Flow& flow, Kind kind) {
+    return EpochRig::send(id, flow, kind);
+  }
+  [[nodiscard]] std::uint64_t entry_of(const EpochModel::Flow& flow) const;
+  // Flows of changed slots that are all remembered in one set.
+  [[nodiscard]] std::vector<EpochModel::Flow> crowd(std::size_t count);
+
+  ServiceId id;
+  std::vector<EpochModel::Flow> all;
+  std::vector<EpochModel::Flow> moved;  // whose slot has changed
+
+ private:
+  [[nodiscard]] std::uint64_t hash_of(const EpochModel::Flow& flow) const;
+};
+
 // A backend's address and number are the same.
 BackendId backend_id(std::uint16_t number);
 BackendChange to(BackendState state);
