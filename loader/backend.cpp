@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <algorithm>
+#include <iterator>
+
 #include "loader/cli.h"
 #include "loader/output.h"
 #include "plugin/component.h"
@@ -44,11 +47,13 @@ std::optional<lb_hop> used_hop(const std::optional<lb_hop>& given) {
 
 // After a change of one backend the kernel looks for all of its service again.
 Notes attend(const Pins& pins, State& state, const ServiceId& id, const BackendId& changed) {
-  release_gone(state);
+  auto notes = release_gone(state);
   const auto service = state.service(id);
   const auto backend = state.find_backend(service, changed);
-  if (!backend) return {};
-  return attend_backends(pins, state, service.number, backend->handle);
+  if (!backend) return notes;
+  std::ranges::move(attend_backends(pins, state, service.number, backend->handle),
+                    std::back_inserter(notes));
+  return notes;
 }
 
 }  // namespace

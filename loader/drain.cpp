@@ -16,22 +16,24 @@ namespace {
 constexpr unsigned long longest_wait = 1'000'000;
 constexpr auto forever = std::chrono::steady_clock::time_point::max();
 
-void set_state(const Command& command, BackendState wanted) {
+Notes set_state(const Command& command, BackendState wanted) {
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
+  const auto before = state.find_backend(state.service(id), backend);
+  // One that is being deleted drains already.
+  if (wanted == BackendState::drain && before && before->state == BackendState::leaving) return {};
   BackendChange change;
   change.state = wanted;
   state.set_backend(id, backend, change);
-  release_gone(state);
+  return release_gone(state);
 }
 
 int run_set(Command& command, const Arguments& arguments, BackendState wanted) {
   if (!command.parse(arguments)) return 0;
-  set_state(command, wanted);
-  print_notes({}, command.json());
+  print_notes(set_state(command, wanted), command.json());
   return 0;
 }
 
@@ -47,10 +49,14 @@ BackendFlows flows_left(const Command& command) {
 }
 
 void print_left(const BackendFlows& left, bool json) {
-  if (json)
-    std::cout << Json{{"flows", left.flows}, {"phase_1", left.phase_1}}.dump() << std::endl;
-  else
-    std::cout << "Flows left: " << (left.phase_1 ? "at least " : "") << left.flows << std::endl;
+  if (json) {
+    const Json line{
+        {"flows", left.flows}, {"phase_1", left.phase_1}, {"last_resort", left.last_resort}};
+    std::cout << line.dump() << std::endl;
+    return;
+  }
+  std::cout << "Flows left: " << (left.phase_1 ? "at least " : "") << left.flows
+            << (left.last_resort ? ", and new ones, as the last resort" : "") << std::endl;
 }
 
 // Says what is left whenever that changes.
@@ -58,8 +64,7 @@ void wait_for_flows(const Command& command, std::chrono::steady_clock::time_poin
   BackendFlows said;
   for (bool first = true;; first = false) {
     const auto left = flows_left(command);
-    if (first || left.flows != said.flows || left.phase_1 != said.phase_1)
-      print_left(left, command.json());
+    if (first || left != said) print_left(left, command.json());
     if (left.none()) return;
     said = left;
     if (std::chrono::steady_clock::now() >= end)
@@ -86,11 +91,9 @@ int run_backend_drain(const Arguments& arguments) {
                   "a number of seconds can be given with --wait");
     end = std::chrono::steady_clock::now() + std::chrono::seconds(*seconds);
   }
-  set_state(command, BackendState::drain);
-  if (command.has("wait"))
-    wait_for_flows(command, end);
-  else
-    print_notes({}, command.json());
+  const auto notes = set_state(command, BackendState::drain);
+  if (!command.has("wait") || !notes.empty()) print_notes(notes, command.json());
+  if (command.has("wait")) wait_for_flows(command, end);
   return 0;
 }
 

@@ -74,7 +74,8 @@ Json to_json(const Backend& backend, std::uint32_t slots, const BackendFlows& fl
             {"state", to_string(backend.state)},
             {"slots", slots},
             {"flows", flows.flows},
-            {"phase_1", flows.phase_1}};
+            {"phase_1", flows.phase_1},
+            {"last_resort", flows.last_resort}};
   if (backend.hop) json["next_hop"] = hop_text(backend.hop);
   return json;
 }
@@ -117,7 +118,7 @@ void print_reasons(const FamilyReasons& reasons) {
 }
 
 std::string flows_text(const BackendFlows& flows) {
-  return std::to_string(flows.flows) + (flows.phase_1 ? "+" : "");
+  return std::to_string(flows.flows) + (flows.phase_1 || flows.last_resort ? "+" : "");
 }
 
 std::string hop_text(const std::optional<lb_hop>& hop) {

@@ -171,8 +171,7 @@ int run_service_del(const Arguments& arguments) {
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.delete_service(id);
-  release_gone(state);
-  print_notes({}, command.json());
+  print_notes(release_gone(state), command.json());
   return 0;
 }
 

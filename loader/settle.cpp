@@ -28,16 +28,18 @@ int run_settle(const Arguments& arguments) {
   State state(pins);
   const auto before = changed_slots(state.epochs());
   state.settle();
-  release_gone(state);
+  const auto notes = release_gone(state);
   const auto left = changed_slots(state.epochs());
   const auto closed = before - std::min(left, before);
   Json gone = Json::array();
   for (const auto& backend : state.gone()) gone.push_back(backend.id.to_string());
   if (command.json())
-    print_json({{"closed_slots", closed}, {"changed_slots", left}, {"removed", gone}});
+    print_json(
+        {{"closed_slots", closed}, {"changed_slots", left}, {"removed", gone}, {"notes", notes}});
   else
     std::cout << "Slots closed: " << closed << ", changed ones left: " << left
               << "; backends removed: " << gone.size() << "\n";
+  if (!command.json()) print_notes(notes, false);
   return 0;
 }
 

@@ -229,8 +229,15 @@ void release_backends(const std::vector<Backend>& left, const std::vector<Backen
   }
 }
 
-void release_gone(const State& state) {
-  if (!state.gone().empty()) release_backends(backends_of(state, {}), state.gone());
+Notes release_gone(const State& state) {
+  if (state.gone().empty()) return {};
+  try {
+    release_backends(backends_of(state, {}), state.gone());
+    return {};
+  } catch (const Failure& failure) {
+    return {std::string("the kernel may go on resolving backends that are gone: ") +
+            failure.what()};
+  }
 }
 
 lb_hop resolve(const StaticHop& hop) {

@@ -44,8 +44,8 @@ void open_way(const Pins& pins, State& state, const Backend& backend,
 // Takes that back for backends that are gone, unless one that is left has the same address.
 void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone);
 
-// For those that this State has seen go.
-void release_gone(const State& state);
+// For those that this State has seen go. Never throws what the kernel refuses.
+Notes release_gone(const State& state);
 
 // Those of a service, or of all.
 std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t> service);

@@ -104,7 +104,8 @@ void State::require_way(const Service& service, const BackendId& backend, Forwar
   require_sole_nat(service, backend);
   auto keys = index_keys();
   const auto key = std::ranges::find(keys, service.id, &IndexKey::id);
-  key->replies.push_back(backend);
+  if (std::ranges::find(key->replies, backend) == key->replies.end())  // it may be leaving
+    key->replies.push_back(backend);
   require_room(service.id, keys, 0);
 }
 

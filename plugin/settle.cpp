@@ -32,12 +32,10 @@ std::vector<std::uint16_t> wanted_slots(lb_service& service, const std::vector<B
   const bool all = std::ranges::none_of(members, is_up);
   std::vector<std::uint16_t> wanted(std::size_t{1} << k);
   if (all && service.last_resort != LB_LAST_RESORT_ALL) return wanted;
-  const bool any_stays = std::ranges::any_of(members, stays);
   TableSpec spec{service.table_seed, k, static_cast<Balance>(conf.balance)};
   for (const auto& member : members) {
     TableBackend one{member.id.address.bytes(), member.id.port, member.weight};
-    one.drain =
-        all ? any_stays && !stays(member) : member.state == BackendState::drain || !stays(member);
+    one.drain = !stays(member) || (!all && member.state == BackendState::drain);
     one.healthy = all || member.state != BackendState::down;
     spec.backends.push_back(one);
   }

@@ -50,20 +50,12 @@ std::span<std::uint32_t> State::deadlines_at(const lb_table_ref& table) const {
       std::size_t{table.line} * LB_LINE / sizeof(std::uint32_t) + slots, slots);
 }
 
-// A service that has forwarded nothing has no flows.
-bool State::keeps_flows(const lb_service& service) const {
-  if (service.remember == LB_REMEMBER_NONE) return false;
-  const auto number = static_cast<std::uint32_t>(&service - pins_.services().data());
-  return forwarded(number).packets != 0;
-}
-
 // What the slots become; stays: backends_that_keep().
 std::vector<SlotChange> State::next_slots(const lb_table_ref& table,
                                           const std::vector<std::uint16_t>& wanted,
-                                          const std::vector<bool>& stays) const {
+                                          const std::vector<bool>& stays, std::uint32_t now) const {
   const auto slots = slots_at(table);
   const auto deadlines = deadlines_at(table);
-  const auto now = epoch_seconds() + change_takes;
   std::vector<SlotChange> next(slots.size());
   for (std::size_t i = 0; i < slots.size(); i++) {
     const auto slot = load(slots[i]);
@@ -78,28 +70,48 @@ std::vector<SlotChange> State::next_slots(const lb_table_ref& table,
 std::vector<bool> State::backends_that_keep(const lb_service& service,
                                             const std::vector<Backend>& members) const {
   std::vector<bool> keep;
-  if (!keeps_flows(service)) return keep;
+  if (service.remember == LB_REMEMBER_NONE) return keep;
   keep.resize(LB_BACKENDS);
   for (const auto& member : members) keep[member.handle] = member_keeps(service, member);
   return keep;
 }
 
+void State::change_slots(lb_service& service, const lb_table_ref& table,
+                         const std::vector<std::uint16_t>& wanted,
+                         const std::vector<bool>& stays) const {
+  const auto slots = slots_at(table);
+  const auto deadlines = deadlines_at(table);
+  std::vector<SlotChange> next;
+  const auto any = [&](auto is) { return std::ranges::any_of(next, is); };
+  std::uint32_t end = 0;
+  do {  // again where a slot's epoch ended meanwhile
+    end = epoch_seconds() + change_takes;
+    next = next_slots(table, wanted, stays, end);
+    if (any([](const auto& change) { return !is_clean(change.slot); })) service.epoch_open = 1;
+    for (std::size_t i = 0; i < slots.size(); i++)
+      if (next[i].marks) store(slots[i], lb_slot{load(slots[i]).current, LB_SLOT_KEEPS});
+    if (any([](const auto& change) { return change.marks; })) wait_for_packets();
+    const auto deadline = epoch_seconds() + service.epoch + change_takes + grace;
+    for (std::size_t i = 0; i < slots.size(); i++)
+      if (next[i].enters) store(deadlines[i], deadline);
+    if (any([](const auto& change) { return change.enters; })) wait_for_packets();
+  } while (epoch_seconds() >= end);
+  for (std::size_t i = 0; i < slots.size(); i++) replace(slots[i], next[i].slot);
+}
+
+// Flows of a service that has forwarded nothing need not be kept: but packets may come meanwhile.
 void State::settle_slots(lb_service& service, const lb_table_ref& table,
                          const std::vector<Backend>& members,
                          const std::vector<std::uint16_t>& wanted) const {
-  const auto next = next_slots(table, wanted, backends_that_keep(service, members));
-  const auto slots = slots_at(table);
-  const auto deadlines = deadlines_at(table);
-  const auto any = [&](auto is) { return std::ranges::any_of(next, is); };
-  if (any([](const auto& change) { return !is_clean(change.slot); })) service.epoch_open = 1;
-  for (std::size_t i = 0; i < slots.size(); i++)
-    if (next[i].marks) store(slots[i], lb_slot{load(slots[i]).current, LB_SLOT_KEEPS});
-  if (any([](const auto& change) { return change.marks; })) wait_for_packets();
-  const auto deadline = epoch_seconds() + service.epoch + change_takes + grace;
-  for (std::size_t i = 0; i < slots.size(); i++)
-    if (next[i].enters) store(deadlines[i], deadline);
-  if (any([](const auto& change) { return change.enters; })) wait_for_packets();
-  for (std::size_t i = 0; i < slots.size(); i++) replace(slots[i], next[i].slot);
+  const auto number = static_cast<std::uint32_t>(&service - pins_.services().data());
+  const auto is_unused = [&] { return forwarded(number).packets == 0; };
+  const bool unused = is_unused();
+  change_slots(service, table, wanted, backends_that_keep(service, members));
+  if (!unused || service.epoch_open == 0) return;
+  wait_for_packets();
+  if (!is_unused()) return;
+  change_slots(service, table, wanted, {});
+  service.epoch_open = 0;
 }
 
 // What is remembered of backends that keep none of their flows, once no packet remembers more.
@@ -225,6 +237,21 @@ void State::count_slots(Epochs& all, std::uint32_t number, std::uint32_t now) co
   }
 }
 
+// Backends that their services have no other for.
+void State::mark_last_resorts(Epochs& all) const {
+  for (const auto& service : pins_.services()) {
+    const auto table = load(service.table);
+    if (load(service.conf).state != LB_SERVICE_LIVE || table.line == 0 ||
+        service.last_resort != LB_LAST_RESORT_ALL)
+      continue;
+    for (const auto& word : slots_at(table)) {
+      const auto handle = load(word).current;
+      if (handle != 0 && !is_state(pins_.backends()[handle], LB_BACKEND_UP))
+        all.backends[handle].last_resort = true;
+    }
+  }
+}
+
 Epochs State::epochs() const {
   Epochs all;
   all.services.resize(LB_SERVICES);
@@ -235,6 +262,7 @@ Epochs State::epochs() const {
   count_flows(all, now);
   for (std::uint32_t number = 0; number < LB_SERVICES; number++)
     if (is_open(pins_.services()[number])) count_slots(all, number, now);
+  mark_last_resorts(all);
   return all;
 }
 

@@ -180,11 +180,11 @@ BackendId State::check_new_backend(const ServiceId& id, const BackendId& backend
   require_weight(options.weight.value_or(1));
   const auto owner = service(id);
   const auto wanted = checked(id, backend);
-  if (const auto there = find_backend(owner, wanted);
-      there && there->state != BackendState::leaving)
+  const auto there = find_backend(owner, wanted);
+  if (there && there->state != BackendState::leaving)
     throw Error("service " + id.to_string() + " has backend " + wanted.to_string() + " already",
                 "'xdp-lb backend set' changes it");
-  if (free_backend() == nullptr)
+  if (!there && free_backend() == nullptr)
     throw Error("all " + std::to_string(max_table_backends) + " backends are in use",
                 "delete one first");
   require_way(owner, wanted, options.forward.value_or(std::nullopt).value_or(owner.forward));
@@ -225,8 +225,16 @@ void State::check_change(const ServiceId& id, const BackendId& backend,
                          const BackendChange& change) const {
   if (change.weight) require_weight(*change.weight);
   const auto owner = service(id);
-  const auto its_id = id_of(record(owner, backend));
-  if (change.forward) require_way(owner, its_id, change.forward->value_or(owner.forward));
+  const auto now = to_backend(record(owner, backend), 0);
+  if (now.state == BackendState::leaving)
+    throw Error(
+        "backend " + now.id.to_string() + " of service " + id.to_string() + " is being deleted",
+        "'xdp-lb backend add' takes it back");
+  if (now.state == BackendState::down && change.weight == 0U && !change.state)
+    throw Error("backend " + now.id.to_string() + " of service " + id.to_string() +
+                    " is down: weight 0 would have it drain",
+                "'xdp-lb backend drain' does that, if it is meant");
+  if (change.forward) require_way(owner, now.id, change.forward->value_or(owner.forward));
 }
 
 void State::set_backend(const ServiceId& id, const BackendId& backend,

@@ -117,9 +117,11 @@ struct ServiceEpoch {
   unsigned seconds = 0;  // until that is over
 };
 struct BackendFlows {
-  std::uint64_t flows = 0;  // that are remembered
-  bool phase_1 = false;     // there may be more, that have yet to be seen
-  [[nodiscard]] bool none() const { return flows == 0 && !phase_1; }
+  std::uint64_t flows = 0;   // that are remembered
+  bool phase_1 = false;      // there may be more, that have yet to be seen
+  bool last_resort = false;  // it gets new ones, though it shouldn't: no other does
+  [[nodiscard]] bool none() const { return *this == BackendFlows{}; }
+  bool operator==(const BackendFlows&) const = default;
 };
 struct Epochs {
   std::vector<ServiceEpoch> services;  // by number
@@ -198,17 +200,20 @@ class State {
                                                      const std::vector<Backend>& members) const;
   [[nodiscard]] std::vector<SlotChange> next_slots(const lb_table_ref& table,
                                                    const std::vector<std::uint16_t>& wanted,
-                                                   const std::vector<bool>& stays) const;
+                                                   const std::vector<bool>& stays,
+                                                   std::uint32_t now) const;
+  void change_slots(lb_service& service, const lb_table_ref& table,
+                    const std::vector<std::uint16_t>& wanted, const std::vector<bool>& stays) const;
   void settle_slots(lb_service& service, const lb_table_ref& table,
                     const std::vector<Backend>& members,
                     const std::vector<std::uint16_t>& wanted) const;
   void settle_index();
   [[nodiscard]] std::span<lb_slot> slots_at(const lb_table_ref& table) const;
   [[nodiscard]] std::span<std::uint32_t> deadlines_at(const lb_table_ref& table) const;
-  [[nodiscard]] bool keeps_flows(const lb_service& service) const;
   void forget_flows(const std::vector<bool>& handles) const;
   void count_flows(Epochs& all, std::uint32_t now) const;
   void count_slots(Epochs& all, std::uint32_t number, std::uint32_t now) const;
+  void mark_last_resorts(Epochs& all) const;
   [[nodiscard]] bool has_leaving() const;
   [[nodiscard]] bool has_epochs() const;
   void close_epochs();

@@ -76,11 +76,13 @@ const std::vector<Keys> documents{
      ""},
     {"backend list",
      "[].service [].backend [].forward [].weight [].state [].slots [].flows [].phase_1 "
-     "[].next_hop",
+     "[].last_resort [].next_hop",
      ""},
     {"backend list 192.0.2.10:80/tcp",
-     "[].service [].backend [].forward [].weight [].state [].slots [].flows [].phase_1", ""},
-    {"settle", "closed_slots changed_slots removed", ""},
+     "[].service [].backend [].forward [].weight [].state [].slots [].flows [].phase_1 "
+     "[].last_resort",
+     ""},
+    {"settle", "closed_slots changed_slots removed notes", ""},
     {"check eth0", "[].level [].subject [].text [].remedy", ""}};
 
 Json parsed(const Outcome& outcome) {
@@ -128,7 +130,8 @@ BOOST_AUTO_TEST_CASE(values) {
                                      {"state", "up"},
                                      {"slots", 16384},
                                      {"flows", 0},
-                                     {"phase_1", false}}));
+                                     {"phase_1", false},
+                                     {"last_resort", false}}));
   BOOST_TEST(backends.at(1).at("state") == "drain");
   BOOST_TEST(backends.at(1).at("weight") == 1);
   BOOST_TEST(backends.at(1).at("slots") == 0);
