@@ -33,6 +33,7 @@ constexpr std::array verbs{
     Verb{"backend list", "list the backends", run_backend_list},
     Verb{"settle", "finish what waited for flows to end", run_settle},
     Verb{"stats", "show counters of services and backends", run_stats},
+    Verb{"trace", "show what becomes of a packet, and why", run_trace},
     Verb{"check", "examine what this host can do", run_check},
 };
 

@@ -53,6 +53,7 @@ int run_load(const Arguments& arguments);
 int run_unload(const Arguments& arguments);
 int run_status(const Arguments& arguments);
 int run_stats(const Arguments& arguments);
+int run_trace(const Arguments& arguments);
 int run_check(const Arguments& arguments);
 int run_service_add(const Arguments& arguments);
 int run_service_set(const Arguments& arguments);

@@ -142,6 +142,16 @@ BackendId BackendId::parse(std::string_view text) {
   return id;
 }
 
+BackendId parse_client(std::string_view text) {
+  const auto parts = split_host_port(text);
+  const auto port =
+      parts && parts->port ? parse_number(*parts->port, 0, 65535) : std::optional<unsigned long>{};
+  if (!port)
+    throw Error("client " + quoted(text) + " is no address and port",
+                "write it like 198.51.100.7:40000 or [2001:db8::7]:40000");
+  return {Address::parse(parts->host), static_cast<std::uint16_t>(*port)};
+}
+
 std::string BackendId::to_string() const {
   return port == 0 ? address.to_string() : with_port(address, port);
 }

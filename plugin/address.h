@@ -53,6 +53,9 @@ struct BackendId {
   auto operator<=>(const BackendId&) const = default;
 };
 
+// ADDRESS:PORT, [ADDRESS]:PORT for IPv6, of a client.
+BackendId parse_client(std::string_view text);
+
 using Mac = std::array<std::uint8_t, 6>;
 Mac parse_mac(std::string_view text);
 std::string to_string(const Mac& mac);

@@ -18,6 +18,7 @@
 #include "plugin/diagnostics.h"
 #include "plugin/error.h"
 #include "plugin/fd.h"
+#include "plugin/hex.h"
 #include "plugin/libxdp.h"
 
 namespace xdplb {
@@ -66,21 +67,11 @@ bool is_xdp(std::uint32_t program_id) {
          info.type == BPF_PROG_TYPE_XDP && std::string_view(info.name) != "xdp_lb_egress";
 }
 
-std::string hex(const unsigned char* bytes, std::size_t size) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (std::size_t i = 0; i < size; i++) {
-    text += digits[bytes[i] >> 4];
-    text += digits[bytes[i] & 15];
-  }
-  return text;
-}
-
 Component describe(const xdp_program* program, std::uint32_t arena_id) {
   Component component;
   component.id = xdp_program__id(program);
   component.name = xdp_program__name(program) == nullptr ? "" : xdp_program__name(program);
-  component.tag = hex(xdp_program__tag(program), BPF_TAG_SIZE);
+  component.tag = hex({xdp_program__tag(program), BPF_TAG_SIZE});
   component.priority = xdp_program__run_prio(program);
   std::array<char, 128> actions{};
   xdp_program__print_chain_call_actions(program, actions.data(), actions.size());

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/counters.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
-#include <cerrno>
 #include <vector>
 
-#include "plugin/error.h"
+#include "plugin/map.h"
 
 namespace xdplb {
 
@@ -59,30 +55,9 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
      "the service has no backend that takes packets, and passes them on"},
 }};
 
-unsigned cpus() {
-  static const int count = ::libbpf_num_possible_cpus();
-  if (count < 0) throw SystemError(-count, "counting the CPUs");
-  return static_cast<unsigned>(count);
-}
-
-template <typename T>
-std::vector<T> values(const Fd& map, std::uint32_t key) {
-  std::vector<T> all(cpus());
-  if (::bpf_map_lookup_elem(map.get(), &key, all.data()) != 0)
-    throw SystemError(errno, "reading counter " + std::to_string(key));
-  return all;
-}
-
-template <typename T>
-void reset(const Fd& map, std::uint32_t key) {
-  const std::vector<T> zero(cpus());
-  if (::bpf_map_update_elem(map.get(), &key, zero.data(), BPF_ANY) != 0)
-    throw SystemError(errno, "resetting counter " + std::to_string(key));
-}
-
 ReasonCounters sum(const Fd& map, std::uint32_t key) {
   ReasonCounters total{};
-  for (const auto& cpu : values<lb_reason_counters>(map, key))
+  for (const auto& cpu : per_cpu<lb_reason_counters>(map, key))
     for (std::size_t i = 0; i < total.size(); i++) total[i] += cpu.reason[i];
   return total;
 }
@@ -105,13 +80,13 @@ ReasonCounters Counters::of_service(std::uint32_t number) const {
 
 lb_counter Counters::of_backend(std::uint32_t handle) const {
   lb_counter total{};
-  for (const auto& cpu : values<lb_next_hop>(pins_.next_hops(), handle)) total += cpu.forwarded;
+  for (const auto& cpu : per_cpu<lb_next_hop>(pins_.next_hops(), handle)) total += cpu.forwarded;
   return total;
 }
 
 lb_exception_counters Counters::of_exceptions() const {
   lb_exception_counters total{};
-  for (const auto& cpu : values<lb_exception_counters>(pins_.exception_counters(), 0)) {
+  for (const auto& cpu : per_cpu<lb_exception_counters>(pins_.exception_counters(), 0)) {
     total.made += cpu.made;
     total.evicted += cpu.evicted;
     total.refused += cpu.refused;
@@ -120,11 +95,11 @@ lb_exception_counters Counters::of_exceptions() const {
 }
 
 void Counters::reset_service(std::uint32_t number) const {
-  reset<lb_reason_counters>(pins_.service_counters(), number);
+  clear_per_cpu<lb_reason_counters>(pins_.service_counters(), number);
 }
 
 void Counters::reset_backend(std::uint32_t handle) const {
-  reset<lb_next_hop>(pins_.next_hops(), handle);
+  clear_per_cpu<lb_next_hop>(pins_.next_hops(), handle);
 }
 
 std::string_view reason_name(lb_reason reason) { return reasons[reason].name; }

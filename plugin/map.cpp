@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/map.h"
 
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <linux/membarrier.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -33,6 +35,22 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
 
 Mapping::~Mapping() {
   if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+void read_value(const Fd& map, std::uint32_t key, void* value) {
+  if (::bpf_map_lookup_elem(map.get(), &key, value) != 0)
+    throw SystemError(errno, "reading value " + std::to_string(key) + " of a map");
+}
+
+void write_value(const Fd& map, std::uint32_t key, const void* value) {
+  if (::bpf_map_update_elem(map.get(), &key, value, BPF_ANY) != 0)
+    throw SystemError(errno, "writing value " + std::to_string(key) + " of a map");
+}
+
+std::size_t possible_cpus() {
+  static const int count = ::libbpf_num_possible_cpus();
+  if (count < 0) throw SystemError(-count, "counting the CPUs");
+  return static_cast<std::size_t>(count);
 }
 
 void wait_for_packets() {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "plugin/fd.h"
 
@@ -49,6 +50,23 @@ void store(T& word, const T& value) {
   static_assert(sizeof(T) == 8 || sizeof(T) == 4);
   using Word = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
   __atomic_store_n(reinterpret_cast<Word*>(&word), std::bit_cast<Word>(value), __ATOMIC_RELEASE);
+}
+
+// The value of a key of an array.
+void read_value(const Fd& map, std::uint32_t key, void* value);
+void write_value(const Fd& map, std::uint32_t key, const void* value);
+
+// That of a per-CPU array: one of each CPU.
+std::size_t possible_cpus();
+template <typename T>
+std::vector<T> per_cpu(const Fd& map, std::uint32_t key) {
+  std::vector<T> all(possible_cpus());
+  read_value(map, key, all.data());
+  return all;
+}
+template <typename T>
+void clear_per_cpu(const Fd& map, std::uint32_t key) {
+  write_value(map, key, std::vector<T>(possible_cpus()).data());
 }
 
 // Waits until every packet that was under way when it was called has left.

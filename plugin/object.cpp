@@ -49,8 +49,9 @@ void set_constants(const Object& object, const lb_constants& constants) {
 }
 
 // As the pinned maps are, where there are some.
-void size_maps(const Object& object, const std::string& pin_path, std::uint32_t arena_size,
-               lb_constants constants) {
+void size_maps(const Object& object, const std::string& pin_path, std::uint32_t arena_size) {
+  lb_constants constants{};
+  constants_of(object.get(), constants);
   if (const auto keys = pinned_entries(pin_path, "lb_flows"))
     set_entries(object, "lb_flows", *keys);
   constants.exception_sets = pinned_entries(pin_path, "lb_exceptions").value_or(LB_EXCEPTION_SETS);
@@ -62,19 +63,7 @@ void size_maps(const Object& object, const std::string& pin_path, std::uint32_t 
     throw SystemError(errno, "sizing the arena");
 }
 
-}  // namespace
-
-void ObjectDeleter::operator()(bpf_object* object) const { bpf_object__close(object); }
-
-std::string find_object(const std::optional<std::string>& given) {
-  std::string file = given.value_or(XDP_LB_OBJECT_DIR "/xdp_lb.bpf.o");
-  std::error_code error;
-  if (std::filesystem::is_regular_file(file, error)) return file;
-  throw Error("there is no BPF object " + file,
-              given ? "give the path of xdp_lb.bpf.o" : "install xdp-lb, or give its path with -o");
-}
-
-Object open_object(const std::string& file, const std::string& pin_path, std::uint32_t arena_size) {
+Object open_ours(const std::string& file, const std::string& pin_path) {
   const Diagnostics diagnostics;
   bpf_object_open_opts opts{};
   opts.sz = sizeof(opts);
@@ -99,14 +88,43 @@ Object open_object(const std::string& file, const std::string& pin_path, std::ui
   if (constants.abi != XDP_LB_ABI)
     throw not_ours("its map ABI is " + std::to_string(constants.abi) + ", not " +
                    std::to_string(XDP_LB_ABI));
-  if (bpf_object__find_map_by_name(object.get(), "lb_arena") == nullptr)
-    throw not_ours("it has no map lb_arena");
-  bpf_map* egress = bpf_object__find_map_by_name(object.get(), "lb_egress");
+  for (const std::string name : {"lb_arena", "lb_egress"})
+    if (bpf_object__find_map_by_name(object.get(), name.c_str()) == nullptr)
+      throw not_ours("it has no map " + name);
+  return object;
+}
+
+}  // namespace
+
+void ObjectDeleter::operator()(bpf_object* object) const { bpf_object__close(object); }
+
+std::string find_object(const std::optional<std::string>& given) {
+  std::string file = given.value_or(XDP_LB_OBJECT_DIR "/xdp_lb.bpf.o");
+  std::error_code error;
+  if (std::filesystem::is_regular_file(file, error)) return file;
+  throw Error("there is no BPF object " + file,
+              given ? "give the path of xdp_lb.bpf.o" : "install xdp-lb, or give its path with -o");
+}
+
+Object open_object(const std::string& file, const std::string& pin_path, std::uint32_t arena_size) {
+  auto object = open_ours(file, pin_path);
   const Fd pinned(::bpf_obj_get(pin_of(pin_path, "lb_egress").c_str()));
-  if (egress == nullptr) throw not_ours("it has no map lb_egress");
+  bpf_map* egress = bpf_object__find_map_by_name(object.get(), "lb_egress");
   const int reused = pinned ? bpf_map__reuse_fd(egress, pinned.get()) : 0;
   if (reused != 0) throw SystemError(-reused, "using the pinned map lb_egress");
-  size_maps(object, pin_path, arena_size, constants);
+  size_maps(object, pin_path, arena_size);
+  return object;
+}
+
+Object open_replica(const std::string& file, const std::string& pin_path,
+                    std::uint32_t arena_size) {
+  auto object = open_ours(file, pin_path);
+  size_maps(object, pin_path, arena_size);
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object.get()) {
+    const int error = bpf_map__set_pin_path(map, nullptr);
+    if (error != 0) throw SystemError(-error, "keeping maps from being pinned");
+  }
   return object;
 }
 

@@ -26,6 +26,10 @@ std::string find_object(const std::optional<std::string>& given);
 // loaded yet. Throws Error where the file is none of ours or has another map ABI.
 Object open_object(const std::string& file, const std::string& pin_path, std::uint32_t arena_size);
 
+// Likewise, as many and as large maps as are pinned, but none of them: loaded it has maps of its
+// own.
+Object open_replica(const std::string& file, const std::string& pin_path, std::uint32_t arena_size);
+
 // Has loading the object load this one of its programs alone; returns it.
 bpf_program* choose_program(const Object& object, const std::string& name);
 

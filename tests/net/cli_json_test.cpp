@@ -83,6 +83,17 @@ const std::vector<Keys> documents{
      "[].last_resort",
      ""},
     {"settle", "closed_slots changed_slots removed notes", ""},
+    {"trace --object " XDP_LB_OBJECT " [2001:db8::7]:1 [2001:db8::11]:53/udp",
+     "interface program notes packets[].packet packets[].from packets[].to packets[].protocol "
+     "packets[].service packets[].slot.number packets[].slot.of packets[].slot.hash "
+     "packets[].slot.state packets[].slot.current packets[].slot.remembered packets[].backend "
+     "packets[].state packets[].forward packets[].next_hop.local packets[].next_hop.hop "
+     "packets[].next_hop.mtu packets[].reason packets[].verdict packets[].out",
+     ""},
+    {"trace --object " XDP_LB_OBJECT " 198.51.100.7:1 192.0.2.10:81/tcp",
+     "interface program notes packets[].packet packets[].from packets[].to packets[].protocol "
+     "packets[].reason packets[].verdict packets[].out",
+     ""},
     {"check eth0", "[].level [].subject [].text [].remedy", ""}};
 
 Json parsed(const Outcome& outcome) {
@@ -96,6 +107,9 @@ BOOST_AUTO_TEST_SUITE(cli_json)
 BOOST_AUTO_TEST_CASE(keys_of_documents) {
   Machine machine;
   machine.load_with_services();
+  machine.loader.require("service add [2001:db8::11]:53/udp --slots 256");
+  machine.loader.require(
+      "backend add [2001:db8::11]:53/udp fd00::3 --next-hop 02:00:5e:00:53:01%eth0");
   for (const auto& [line, always, sometimes] : documents) BOOST_TEST_CONTEXT(line) {
       const auto paths = paths_of(parsed(machine.run(line + " --json")));
       auto expected = split(always);

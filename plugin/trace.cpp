@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/trace.h"
+
+#include <arpa/inet.h>
+#include <linux/bpf.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "plugin/error.h"
+#include "plugin/privileges.h"
+
+namespace xdplb {
+
+namespace {
+
+Place find_place(const TraceOptions& options) {
+  const auto named = options.ifname ? std::vector{*options.ifname} : std::vector<std::string>{};
+  auto all = places(named, options.pin_path);
+  if (options.ifname && !all[0].problem.empty()) read_chain(all[0].interface, 0);  // throws it
+  std::erase_if(all, [](const auto& place) { return place.chain.ours() == nullptr; });
+  if (all.empty())
+    throw NotLoaded("xdp-lb is not loaded on " + options.ifname.value_or("any interface"),
+                    "'xdp-lb status' shows where it is");
+  if (all.size() > 1) {
+    std::string names;
+    for (const auto& place : all) names += (names.empty() ? "" : ", ") + place.interface.name;
+    throw Error("xdp-lb is loaded on " + names, "say with -i where the packet comes in");
+  }
+  if (!all[0].chain.ours()->running)
+    throw NotLoaded("xdp-lb is in the chain on " + all[0].interface.name +
+                        ", but linked to nothing: it gets no packet",
+                    "unload it and load it again");
+  return std::move(all[0]);
+}
+
+// The driver of a bond's port runs the program.
+unsigned ingress_of(const Place& place) {
+  if (place.interface.kind == "bond" && place.chain.mode == Mode::native)
+    for (const auto& port : interfaces())
+      if (port.master == place.interface.index && port.up) return port.index;
+  return place.interface.index;
+}
+
+Notes notes_of(const Place& place, const std::string& tag) {
+  Notes notes;
+  const auto& ours = *place.chain.ours();
+  std::string before;
+  for (const auto& component : place.chain.components) {
+    if (component.id == ours.id) break;
+    before += (before.empty() ? "" : ", ") + component.name;
+  }
+  if (!before.empty())
+    notes.push_back("packets pass " + before + " first, which a trace doesn't run");
+  if (ours.tag != tag)
+    notes.push_back("the program on " + place.interface.name +
+                    " is another than the object's: it may do something else; load it again, or "
+                    "give its object with -o");
+  return notes;
+}
+
+// An address and a port, as they are in a packet.
+BackendId end_of(std::span<const __u64, 2> address, unsigned wire_port) {
+  std::array<std::uint8_t, 16> bytes{};
+  std::memcpy(bytes.data(), address.data(), bytes.size());
+  return {Address(bytes), ntohs(static_cast<std::uint16_t>(wire_port))};
+}
+
+std::string protocol_name(std::uint8_t proto) {
+  switch (proto) {
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+      return std::string(to_string(static_cast<Protocol>(proto)));
+    case IPPROTO_ICMP:
+      return "icmp";
+    case IPPROTO_ICMPV6:
+      return "icmpv6";
+    default:
+      return std::to_string(proto);
+  }
+}
+
+void name_ends(const Dissected& packet, Traced& traced) {
+  if (packet.family == LB_NO_FAMILY) return;
+  traced.from = end_of(packet.key.src, packet.key.ports & 0xffff).to_string();
+  traced.to = end_of(packet.key.dst, packet.key.ports >> 16).to_string();
+  traced.protocol = protocol_name(packet.key.proto);
+}
+
+}  // namespace
+
+bool Traced::is_lost() const { return verdict == XDP_DROP || verdict == XDP_ABORTED; }
+
+std::string_view verdict_name(std::uint32_t verdict) {
+  constexpr std::array names{"XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT"};
+  return verdict < names.size() ? names.at(verdict) : "unknown";
+}
+
+Tracer::Tracer(const TraceOptions& options) {
+  const auto file = find_object(options.object);
+  require_bpffs(options.pin_path);
+  require_privileges();
+  const PinLock lock(options.pin_path, Access::read);
+  const Pins pins(options.pin_path, Access::read);
+  place_ = find_place(options);
+  ingress_ = ingress_of(place_);
+  read_state(pins);
+  replica_ = std::make_unique<Replica>(file, options.pin_path,
+                                       static_cast<std::uint32_t>(pins.arena_size()), program());
+  notes_ = notes_of(place_, replica_->tag());
+}
+
+void Tracer::read_state(const Pins& pins) {
+  services_ = State(pins).services();
+  const auto records = pins.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++)
+    if (const auto conf = load(records[handle].conf); is_live(conf))
+      backends_[conf.service].push_back(to_backend(records[handle], handle));
+}
+
+std::optional<Backend> Tracer::backend(std::uint32_t handle) const {
+  for (const auto& [service, members] : backends_) {
+    const auto found = std::ranges::find(members, handle, &Backend::handle);
+    if (found != members.end()) return *found;
+  }
+  return std::nullopt;
+}
+
+// As the index has it: with the packet's port, or any; and one of each VIP gets fragments.
+const Service* Tracer::service_of(const Dissected& flow) const {
+  if (flow.is_flow == 0) return nullptr;
+  const auto wanted = end_of(flow.key.dst, flow.key.ports >> 16);
+  const auto protocol = static_cast<Protocol>(flow.key.proto);
+  const Service* any = nullptr;
+  for (const auto& service : services_) {
+    if (service.id.vip != wanted.address || service.id.protocol != protocol) continue;
+    if (flow.key.ports == 0 && service.fragments == Fragments::hash3) return &service;
+    if (service.id.port == wanted.port) return &service;
+    if (service.id.port == 0) any = &service;
+  }
+  return any;
+}
+
+std::optional<TracedSlot> Tracer::slot_of(const Service& service, const Dissected& flow) const {
+  const auto& record = replica_->values<lb_service>("lb_services")[service.number];
+  const auto table = record.table;
+  if (table.line == 0) return std::nullopt;
+  const auto slots = 1U << (table.k & 31);
+  TracedSlot found{lb_hash_flow(record.key, &flow, table.source_prefix), 0, slots, {}};
+  found.number = static_cast<std::uint32_t>(found.hash & (slots - 1));
+  const auto words =
+      replica_->values<std::uint32_t>("lb_arena").subspan(std::size_t{table.line} * (LB_LINE / 4));
+  found.slot = std::bit_cast<lb_slot>(words[found.number]);
+  const auto deadline = words[slots + found.number];
+  const auto now = epoch_seconds();
+  if (lb_phase_1(found.slot, deadline, now) != 0) found.phase_1 = deadline - now;
+  if (table.source_prefix != 0) {  // what is remembered goes by the flow all the same
+    const auto bits = service.fragments == Fragments::hash3 ? all_bits(service.id) : 0;
+    found.hash = (lb_hash_flow(record.key, &flow, bits) & ~std::uint64_t{slots - 1}) | found.number;
+  }
+  return found;
+}
+
+std::optional<Remembered> Tracer::remembered(const TracedSlot& slot) const {
+  const auto sets = replica_->values<lb_exception_set>("lb_exceptions");
+  for (const auto& entry : sets[slot.hash >> 32 & (sets.size() - 1)].entry)
+    if (entry != 0 && static_cast<std::uint32_t>(entry) == static_cast<std::uint32_t>(slot.hash))
+      return Remembered{lb_exception_handle(entry), lb_exception_age(entry, epoch_seconds()),
+                        (entry & LB_EXCEPTION_CONFIRMED) != 0, true};
+  return std::nullopt;
+}
+
+std::optional<lb_reason> Tracer::counted_reason() const {
+  for (std::uint32_t family = 0; family < LB_FAMILIES; family++)
+    for (const auto& cpu : per_cpu<lb_reason_counters>(replica_->map("lb_reason_cnt"), family))
+      for (unsigned reason = 0; reason < LB_REASON_COUNT; reason++)
+        if (cpu.reason[reason].packets != 0) return static_cast<lb_reason>(reason);
+  return std::nullopt;
+}
+
+const Service* Tracer::counted_service(const Service* likely) const {
+  const auto& map = replica_->map("lb_service_cnt");
+  const auto take = [&](const Service& service) {
+    const auto all = per_cpu<lb_reason_counters>(map, service.number);
+    const bool counted = std::ranges::any_of(all, [](const auto& cpu) {
+      return std::ranges::any_of(cpu.reason, [](const auto& one) { return one.packets != 0; });
+    });
+    if (counted) clear_per_cpu<lb_reason_counters>(map, service.number);
+    return counted;
+  };
+  if (likely != nullptr && take(*likely)) return likely;
+  const auto found = std::ranges::find_if(services_, take);
+  return found == services_.end() ? nullptr : &*found;
+}
+
+// A next hop, if the program asked for it: all had been void.
+std::optional<lb_next_hop> Tracer::asked_hop(const std::string& map, std::uint32_t key) {
+  const auto hops = replica_->values<lb_arena_head>("lb_arena")[0].hops;
+  const auto all = per_cpu<lb_next_hop>(replica_->map(map), key);
+  const auto found = std::ranges::find_if(all, [&](const auto& next) {
+    return next.hops == hops || (next.hops == 0 && next.reason == LB_FORWARDING_OFF);
+  });
+  if (found == all.end()) return std::nullopt;
+  asked_.emplace_back(map, key);
+  return *found;
+}
+
+// Mode fullnat may ask for two: the slot's, and that of the flow.
+void Tracer::find_backend(const Service& service, Traced& traced) {
+  const auto members = backends_.find(service.number);
+  if (members == backends_.end()) return;
+  for (const auto& member : members->second) {
+    const auto next = asked_hop("lb_next_hops", member.handle);
+    if (!next || (traced.backend && next->forwarded.packets == 0)) continue;
+    traced.backend = member;
+    traced.next_hop = next;
+  }
+}
+
+void Tracer::find_return_hop(Traced& traced) {
+  for (std::uint32_t key = 0; key < LB_RETURN_HOPS; key++)
+    if (const auto next = asked_hop("lb_return_hops", key)) traced.next_hop = next;
+}
+
+// What is redirected to a device with a program on egress carries an order for it.
+void Tracer::pass_egress(Traced& traced) const {
+  const bool answered = traced.reason == LB_REJECTED || traced.reason == LB_TOLD_TOO_BIG;
+  const auto device = answered || !traced.next_hop ? ingress_ : traced.next_hop->hop.ifindex;
+  if (traced.verdict != XDP_REDIRECT || program() != "xdp_lb" || !replica_->has_egress(device))
+    return;
+  auto ran = replica_->run_egress(traced.out, ingress_);
+  traced.out = std::move(ran.frame);
+  if (ran.verdict == XDP_PASS) return;
+  traced.verdict = ran.verdict;
+  traced.reason = LB_INTERNAL;
+}
+
+Traced Tracer::trace(std::span<const std::uint8_t> frame) {
+  Traced traced;
+  Dissected packet{};
+  Dissected flow{};
+  lb_dissect(frame.data(), static_cast<std::uint32_t>(frame.size()), &packet, &flow);
+  name_ends(packet, traced);
+  const auto* likely = service_of(flow);
+  auto slot = likely != nullptr ? slot_of(*likely, flow) : std::nullopt;
+  const auto before = slot ? remembered(*slot) : std::nullopt;
+
+  auto ran = replica_->run(frame, ingress_);
+  traced.verdict = ran.verdict;
+  traced.out = std::move(ran.frame);
+  const auto reason = counted_reason();
+  traced.reason = reason.value_or(LB_FORWARDED);
+  const auto* service = reason ? counted_service(likely) : likely;
+  if (service != nullptr) {
+    traced.service = *service;
+    find_backend(*service, traced);
+    if (reason) find_return_hop(traced);
+  }
+  if (slot && service == likely) {
+    const auto after = remembered(*slot);
+    slot->remembered = before ? before : after;
+    if (slot->remembered) slot->remembered->before = before.has_value();
+    traced.slot = slot;
+  }
+  pass_egress(traced);
+  for (const auto& [map, key] : asked_) clear_per_cpu<lb_next_hop>(replica_->map(map), key);
+  asked_.clear();
+  return traced;
+}
+
+}  // namespace xdplb
