@@ -27,6 +27,7 @@ constexpr auto tick = 5 * ms;
 constexpr auto pause = 150 * ms;        // between the questions on a connection
 constexpr auto patience = 15'000 * ms;  // with one that says nothing
 constexpr int most_fresh = 32;          // at a time
+constexpr int most_awaited = 128;       // a veth's ring holds 256 packets
 
 struct Question {
   Number connection;
@@ -42,6 +43,7 @@ struct Connection {
   bool waits = false;       // for the answer to the last
   std::int64_t last = 0;    // when anything was said
   unsigned round = 0;       // of the last question
+  unsigned answered = 0;    // the round of the last answer
 };
 
 // Another source for each connection.
@@ -65,7 +67,9 @@ class Clients {
       const auto now = monotonic_ns();
       if (now < next_tick_) continue;
       next_tick_ = now + tick;
-      for (auto& [number, connection] : all_) tend(number, connection, now);
+      awaited_ = count_awaited();
+      for (; to_open_ > 0 && awaited_ < most_awaited; --to_open_) begin(false);
+      tend(now);
       sort_out();
       if (fresh_ < most_fresh) begin(true);
       if (order_ && is_done()) answer();
@@ -96,7 +100,9 @@ class Clients {
     }
     watch(connection.socket, number);
     all_.emplace(number, std::move(connection));
-    (fresh ? fresh_ : opening_)++;
+    if (fresh) return void(++fresh_);
+    ++opening_;
+    ++awaited_;
   }
 
   // The connection is open, broken, or (if it is fresh) done.
@@ -142,6 +148,22 @@ class Clients {
     if (!right) return settle(connection, Fate::mixed);
     connection.unread.clear();
     connection.waits = false;
+    connection.answered = connection.round;
+  }
+
+  [[nodiscard]] int count_awaited() const {
+    return opening_ + static_cast<int>(std::ranges::count_if(all_, [](const auto& one) {
+             return one.second.waits && one.second.contact.fate == Fate::open;
+           }));
+  }
+
+  // In turn, since there may be more to ask than can be awaited.
+  void tend(std::int64_t now) {
+    auto next = all_.upper_bound(last_asked_);
+    for (auto left = all_.size(); left > 0; --left, ++next) {
+      if (next == all_.end()) next = all_.begin();
+      tend(next->first, next->second, now);
+    }
   }
 
   void tend(Number number, Connection& connection, std::int64_t now) {
@@ -153,6 +175,9 @@ class Clients {
       return;
     }
     if (now - connection.last < pause && connection.round == round_) return;
+    if (awaited_ >= most_awaited) return;
+    ++awaited_;
+    last_asked_ = number;
     const Question question{number, ++connection.asked};
     connection.waits = true;
     connection.last = now;
@@ -183,10 +208,8 @@ class Clients {
     if (order.kind == Order::Kind::exchange) ++round_;
     if (order.kind == Order::Kind::open) forget(is_broken, all_.size());
     if (order.kind == Order::Kind::renew) forget(is_open, static_cast<std::size_t>(order.count));
-    int more = order.count;
-    if (order.kind == Order::Kind::open) more -= static_cast<int>(all_.size()) - fresh_;
-    if (order.kind == Order::Kind::exchange) more = 0;
-    for (; more > 0; --more) begin(false);
+    to_open_ = order.kind == Order::Kind::exchange ? 0 : order.count;
+    if (order.kind == Order::Kind::open) to_open_ -= static_cast<int>(all_.size()) - fresh_;
   }
 
   static bool is_broken(const Contact& contact) { return contact.is_broken(); }
@@ -202,11 +225,11 @@ class Clients {
   }
 
   [[nodiscard]] bool is_done() const {
-    if (order_->kind != Order::Kind::exchange) return opening_ == 0;
+    if (order_->kind != Order::Kind::exchange) return to_open_ <= 0 && opening_ == 0;
     const bool asked = std::ranges::all_of(all_, [&](const auto& one) {
       const auto& connection = one.second;
       return connection.fresh || connection.contact.fate != Fate::open ||
-             (connection.round == round_ && !connection.waits);
+             connection.answered == round_;
     });
     return asked && done_since_ >= order_->count;
   }
@@ -229,8 +252,10 @@ class Clients {
   Fd poll_;
   std::map<Number, Connection> all_;
   std::vector<Contact> done_;
-  Number last_number_ = the_line;
+  Number last_number_ = the_line, last_asked_ = the_line;
+  int to_open_ = 0;
   int opening_ = 0;  // live ones that nobody has greeted yet
+  int awaited_ = 0;  // of the live ones: greetings and answers
   int fresh_ = 0;    // in all_
   unsigned round_ = 0;
   std::int64_t next_tick_ = 0;
