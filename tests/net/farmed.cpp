@@ -22,8 +22,10 @@ std::string echo_service(const std::string& family) { return vip(10, family == "
 }  // namespace
 
 Farmed::Farmed(const std::string& options, const std::string& family,
-               const std::string& load_options)
-    : site({}),
+               const std::string& load_options, int connections)
+    : all(connections),
+      some(connections / 10),
+      site({}),
       loader(site.balancer),
       service(loaded(loader, load_options), echo_service(family), options) {
   service.add({1, 2, 3});
@@ -68,6 +70,14 @@ void Farmed::lose(const std::string& name) const {
   BOOST_TEST(report.open(name) == 0);
   BOOST_TEST(report.greeted(name) == 0);
   BOOST_TEST(report.greeted() > 0);
+}
+
+void Farmed::lose_the_moved() const {
+  const auto report = farm->exchange();
+  BOOST_TEST(report.broken() > 0);
+  BOOST_TEST(report.broken() == moved(report), report.text());
+  BOOST_TEST(std::ranges::all_of(
+      report.live, [&](const auto& contact) { return contact.is_broken() == is_moved(contact); }));
 }
 
 int Farmed::outlive_epoch(int seconds) const {

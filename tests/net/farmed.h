@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
-// A site with the component, and a thousand connections to a service of web1, web2 and web3: what
-// must become of them when backends change.
+// A site with the component, and many connections to a service of web1, web2 and web3: what must
+// become of them when backends change.
 
 #include <memory>
 
@@ -11,12 +11,9 @@
 namespace xdplb::test {
 
 struct Farmed {
-  static constexpr int all = 1000;  // that are open
-  static constexpr int some = 100;
-
   // Options of 'service add' and of 'load'.
   explicit Farmed(const std::string& options = "", const std::string& family = "ipv4",
-                  const std::string& load_options = "");
+                  const std::string& load_options = "", int connections = 1000);
 
   void refill() const;  // all are open again
 
@@ -27,6 +24,7 @@ struct Farmed {
   // Nor are there new ones at this backend, which keeps those that it has.
   void survive_without(const std::string& name) const;
   void lose(const std::string& name) const;  // all of this backend are broken, and no others
+  void lose_the_moved() const;               // all that the table has others for, and no others
 
   // Until the epoch of a change before is over, for certain, and closed: none is broken. Returns
   // how many fresh ones failed.
@@ -36,6 +34,7 @@ struct Farmed {
   [[nodiscard]] bool is_moved(const Contact& contact) const;
   [[nodiscard]] int moved(const Report& report) const;  // how many live ones
 
+  int all, some;  // that are open, and a tenth of them
   Site site;
   Loader loader;
   TestService service;
