@@ -73,7 +73,7 @@ int run_backend_add(const Arguments& arguments) {
   const auto forward = own.value_or(state.service(id).forward);
   require_mtu(id, backend, forward, used_hop(change.hop));
   if (is_tunnel(forward)) open_way(pins, backend.address, used_hop(change.hop));
-  if (!change.hop) resolve_ahead(backend.address);
+  if (!change.hop) resolve_ahead({backend.address});
   look_ahead(backend.address, change);
   state.add_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());

@@ -6,6 +6,7 @@
 #include "loader/cli.h"
 #include "loader/output.h"
 #include "plugin/component.h"
+#include "plugin/config.h"
 #include "plugin/error.h"
 
 namespace xdplb {
@@ -20,22 +21,12 @@ Mode parse_mode(const std::string& text) {
   throw Error("mode '" + text + "' is neither native nor skb");
 }
 
-// Bytes with an optional K, M or G.
-std::uint32_t parse_arena(const std::string& text) {
-  constexpr unsigned long least = 1UL << 16;
-  constexpr unsigned long most = LB_ARENA_MAX;
-  unsigned shift = 0;
-  std::string_view digits = text;
-  const auto unit = std::string_view("KMG").find(text.empty() ? ' ' : text.back());
-  if (unit != std::string_view::npos) {
-    shift = 10 * (static_cast<unsigned>(unit) + 1);
-    digits.remove_suffix(1);
-  }
-  const auto size = parse_number(digits, 1, most >> shift);
-  if (!size || ((*size << shift) & ((*size << shift) - 1)) != 0 || (*size << shift) < least)
+std::uint32_t read_arena(const std::string& text) {
+  const auto size = parse_arena(text);
+  if (!size)
     throw Error("arena size '" + text + "' is not a power of two from 64K to 1G",
                 "write it like 32M");
-  return static_cast<std::uint32_t>(*size << shift);
+  return *size;
 }
 
 ClusterKey read_key(const std::string& file) {
@@ -77,7 +68,7 @@ LoadOptions read_options(const Command& command) {
     options.chain.priority = static_cast<unsigned>(*priority);
   }
   if (const auto actions = command.get("actions")) options.chain.actions = parse_actions(*actions);
-  if (const auto arena = command.get("arena")) options.arena_size = parse_arena(*arena);
+  if (const auto arena = command.get("arena")) options.arena_size = read_arena(*arena);
   if (const auto flows = command.get("flows")) options.flows = parse_flows(*flows);
   if (const auto text = command.get("exceptions")) options.exceptions = parse_exceptions(*text);
   if (const auto file = command.get("key-file")) options.cluster_key = read_key(*file);

@@ -24,6 +24,8 @@ namespace xdplb {
 enum class Mode : std::uint8_t { native, skb, hardware, unknown };
 std::string_view to_string(Mode mode);
 
+inline constexpr unsigned default_priority = 30;  // as the object has it, with these
+inline constexpr std::string_view default_actions = "XDP_PASS";
 inline constexpr unsigned max_components = 10;  // libxdp's MAX_DISPATCHER_ACTIONS
 
 struct Component {

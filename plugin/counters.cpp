@@ -80,6 +80,7 @@ ReasonCounters Counters::of_service(std::uint32_t number) const {
 
 lb_counter Counters::of_backend(std::uint32_t handle) const {
   lb_counter total{};
+  if (pins_.is_image() && (!pins_.next_hops() || reset_.contains(handle))) return total;
   for (const auto& cpu : per_cpu<lb_next_hop>(pins_.next_hops(), handle)) total += cpu.forwarded;
   return total;
 }
@@ -95,11 +96,14 @@ lb_exception_counters Counters::of_exceptions() const {
 }
 
 void Counters::reset_service(std::uint32_t number) const {
-  clear_per_cpu<lb_reason_counters>(pins_.service_counters(), number);
+  if (!pins_.is_image()) clear_per_cpu<lb_reason_counters>(pins_.service_counters(), number);
 }
 
 void Counters::reset_backend(std::uint32_t handle) const {
-  clear_per_cpu<lb_next_hop>(pins_.next_hops(), handle);
+  if (pins_.is_image())
+    reset_.insert(handle);
+  else
+    clear_per_cpu<lb_next_hop>(pins_.next_hops(), handle);
 }
 
 std::string_view reason_name(lb_reason reason) { return reasons[reason].name; }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <set>
 #include <string_view>
 
 #include "bpf/abi.h"
@@ -29,6 +30,8 @@ class Counters {
 
  private:
   const Pins& pins_;
+  // Of an image: backends whose counters count as zero.
+  mutable std::set<std::uint32_t> reset_{};
 };
 
 lb_counter& operator+=(lb_counter& sum, const lb_counter& more);

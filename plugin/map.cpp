@@ -7,8 +7,11 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -35,6 +38,27 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
 
 Mapping::~Mapping() {
   if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+Mapping Mapping::own(std::size_t size) {
+  Mapping mapping;
+  void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) throw SystemError(errno, "getting memory");
+  mapping.data_ = static_cast<std::byte*>(at);
+  mapping.size_ = size;
+  return mapping;
+}
+
+Mapping Mapping::copy() const {
+  constexpr std::size_t page = 4096;
+  constexpr std::array<std::byte, page> zero{};
+  auto mapping = own(size_);
+  for (std::size_t at = 0; at < size_; at += page) {  // memory that is zero costs none
+    const auto size = std::min(page, size_ - at);
+    if (std::memcmp(data_ + at, zero.data(), size) != 0)
+      std::memcpy(mapping.data_ + at, data_ + at, size);
+  }
+  return mapping;
 }
 
 void read_value(const Fd& map, std::uint32_t key, void* value) {

@@ -25,6 +25,10 @@ class Mapping {
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
 
+  // Memory of this process alone: zero, or what is here now.
+  static Mapping own(std::size_t size);
+  [[nodiscard]] Mapping copy() const;
+
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   template <typename T>

@@ -65,6 +65,13 @@ class Pins {
   // Throws NotLoaded where there are no maps, Error where they are not ours.
   Pins(const std::string& pin_path, Access access);
 
+  // The same in this process's memory: what is changed there reaches no packet. Counters are those
+  // of the pinned maps.
+  [[nodiscard]] Pins image() const;
+  // Likewise, of maps just made.
+  static Pins empty(std::size_t arena_size, std::size_t exception_sets);
+  [[nodiscard]] bool is_image() const { return image_; }
+
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] lb_meta& meta() const { return meta_.as<lb_meta>()[0]; }
   [[nodiscard]] std::span<lb_service> services() const { return services_.as<lb_service>(); }
@@ -87,6 +94,7 @@ class Pins {
   [[nodiscard]] std::uint32_t arena_id() const { return arena_id_; }
 
  private:
+  Pins() : image_(true) {}
   void open(const MapShape& shape, Access access);
   void adopt();
 
@@ -94,6 +102,7 @@ class Pins {
   Mapping meta_, services_, backends_, arena_, exceptions_;
   Fd vlans_, egress_, reason_cnt_, service_cnt_, next_hops_, exception_cnt_;
   std::uint32_t arena_id_ = 0;
+  bool image_ = false;
 };
 
 // The id of the pinned lb_arena; 0 where there is none.

@@ -154,18 +154,55 @@ Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_
   return notes;
 }
 
-void resolve_ahead(const Address& address) {
+void resolve_ahead(const std::vector<Address>& addresses) {
   constexpr int tries = 20;
   constexpr auto pause = std::chrono::milliseconds(10);
-  try {
-    const auto route = route_to(address);
-    if (!route || route->local) return;
-    const auto& neighbour = neighbour_of(*route, address);
-    keep_neighbour(neighbour, route->ifindex);
-    for (int i = 0; i < tries && !has_neighbour(neighbour, route->ifindex); i++)
-      std::this_thread::sleep_for(pause);
-  } catch (const SystemError&) {  // attend_backends() says it
+  struct Wanted {
+    Address neighbour;
+    unsigned ifindex;
+  };
+  std::vector<Wanted> wanted;
+  for (const auto& address : addresses) {
+    try {
+      const auto route = route_to(address);
+      if (!route || route->local) continue;
+      wanted.push_back({neighbour_of(*route, address), route->ifindex});
+      keep_neighbour(wanted.back().neighbour, route->ifindex);
+    } catch (const SystemError&) {  // attend_backends() says it
+    }
   }
+  const auto is_known = [](const auto& one) {
+    try {
+      return has_neighbour(one.neighbour, one.ifindex);
+    } catch (const SystemError&) {  // likewise
+      return true;
+    }
+  };
+  for (int i = 0; i < tries && !wanted.empty(); i++) {
+    std::erase_if(wanted, is_known);
+    if (!wanted.empty()) std::this_thread::sleep_for(pause);
+  }
+}
+
+void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted) {
+  std::vector<Address> fresh;
+  for (auto& service : wanted) {
+    const auto now = state.find_service(service.id);
+    const auto members = now ? state.backends(now->number) : std::vector<Backend>{};
+    for (auto& [id, change] : service.backends) {
+      const auto forward = change.forward.value_or(std::nullopt).value_or(service.options.forward);
+      const auto hop = change.hop && change.hop->ifindex != 0 ? change.hop : std::nullopt;
+      const auto there = std::ranges::lower_bound(members, id, {}, &Backend::id);
+      const bool known = there != members.end() && there->id == id;
+      if (known && there->forward == forward && there->hop.has_value() == hop.has_value()) continue;
+      require_mtu(service.id, id, forward, hop);
+      if (is_tunnel(forward)) open_way(pins, id.address, hop);
+      look_ahead(id.address, change);
+      if (known && change.source) state.set_source(*there, *change.source);
+      if (!hop) fresh.push_back(id.address);
+    }
+  }
+  resolve_ahead(fresh);
 }
 
 void look_ahead(const Address& address, BackendChange& change) {

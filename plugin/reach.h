@@ -22,9 +22,12 @@ using Notes = std::vector<std::string>;
 Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_t> service,
                       std::optional<std::uint32_t> subject);
 
-// Has the kernel resolve the way to an address, and waits for it a fifth of a second at most: a
+// Has the kernel resolve the ways to addresses, and waits for that a fifth of a second at most: a
 // backend's first packets come as soon as a table names it. Never throws.
-void resolve_ahead(const Address& address);
+void resolve_ahead(const std::vector<Address>& addresses);
+
+// All of this for the backends that are new or get another way. Throws Error, as require_mtu().
+void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted);
 
 // Fills in what the kernel's route to the address says of a backend to be added. Never throws.
 void look_ahead(const Address& address, BackendChange& change);

@@ -89,14 +89,15 @@ void State::require_room(const ServiceId& id, const std::vector<IndexKey>& keys,
 }
 
 // Those that there will be when the service is added or changed like this.
-std::vector<IndexKey> State::with_service(const ServiceId& id, const ServiceChange& change) const {
+std::vector<IndexKey> State::with_service(const ServiceId& id,
+                                          const ServiceOptions& options) const {
   auto keys = index_keys();
   auto key = std::ranges::find(keys, id, &IndexKey::id);
   if (key == keys.end()) key = keys.insert(key, {id, LB_SERVICES});  // no backends yet
-  if (change.fragments) key->fragments = *change.fragments == Fragments::hash3;
-  if (change.ping) key->ping = *change.ping;
-  if (change.pool) key->pool = *change.pool;
-  if (change.forward == Forward::nat && key->replies.empty())
+  key->fragments = options.fragments == Fragments::hash3;
+  key->ping = options.ping;
+  key->pool = options.pool;
+  if (options.forward == Forward::nat && key->replies.empty())
     for (const auto& backend : backends(key->service)) key->replies.push_back(backend.id);
   return keys;
 }
@@ -180,10 +181,13 @@ void State::settle_table(lb_service& service) {
   ref.remembers = service.remember == LB_REMEMBER_ALWAYS ? 1 : 0;
   store(service.table, ref);
   std::vector<bool> forgotten(LB_BACKENDS);
-  for (const auto& member : members)
-    forgotten[member.handle] =
-        service.remember == LB_REMEMBER_NONE || !member_keeps(service, member);
-  forget_flows(forgotten);
+  bool any_forgotten = false;
+  for (const auto& member : members) {
+    const bool forget = service.remember == LB_REMEMBER_NONE || !member_keeps(service, member);
+    forgotten[member.handle] = forget;
+    any_forgotten |= forget;
+  }
+  if (any_forgotten) forget_flows(forgotten);
   conf.table_stale = 0;
   store(service.conf, conf);
 }
@@ -225,8 +229,8 @@ bool State::has_removed_services() const {
 void State::settle_tables(const std::vector<std::uint32_t>& stale) {
   for (const auto number : stale) settle_table(pins_.services()[number]);
   if (stale.empty() || !has_epochs()) return;
-  wait_for_packets();  // that may remember a flow yet
-  close_epochs();      // a backend may have had none
+  wait();          // that may remember a flow yet
+  close_epochs();  // a backend may have had none
 }
 
 void State::settle() {
@@ -243,7 +247,7 @@ void State::settle() {
   const bool removals = services_go || has_removed_backends();
   if (stale.empty() && !index && !removals) return;
   // What the old index and slots named may be reused once no packet can hold it.
-  if (index || removals) wait_for_packets();
+  if (index || removals) wait();
   store(pins_.meta().index_stale, 0U);
   if (removals) {
     free_backends();

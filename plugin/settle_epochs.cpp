@@ -90,11 +90,11 @@ void State::change_slots(lb_service& service, const lb_table_ref& table,
     if (any([](const auto& change) { return !is_clean(change.slot); })) service.epoch_open = 1;
     for (std::size_t i = 0; i < slots.size(); i++)
       if (next[i].marks) store(slots[i], lb_slot{load(slots[i]).current, LB_SLOT_KEEPS});
-    if (any([](const auto& change) { return change.marks; })) wait_for_packets();
+    if (any([](const auto& change) { return change.marks; })) wait();
     const auto deadline = epoch_seconds() + service.epoch + change_takes + grace;
     for (std::size_t i = 0; i < slots.size(); i++)
       if (next[i].enters) store(deadlines[i], deadline);
-    if (any([](const auto& change) { return change.enters; })) wait_for_packets();
+    if (any([](const auto& change) { return change.enters; })) wait();
   } while (epoch_seconds() >= end);
   for (std::size_t i = 0; i < slots.size(); i++) replace(slots[i], next[i].slot);
 }
@@ -108,7 +108,7 @@ void State::settle_slots(lb_service& service, const lb_table_ref& table,
   const bool unused = is_unused();
   change_slots(service, table, wanted, backends_that_keep(service, members));
   if (!unused || service.epoch_open == 0) return;
-  wait_for_packets();
+  wait();
   if (!is_unused()) return;
   change_slots(service, table, wanted, {});
   service.epoch_open = 0;
@@ -117,7 +117,7 @@ void State::settle_slots(lb_service& service, const lb_table_ref& table,
 // What is remembered of backends that keep none of their flows, once no packet remembers more.
 void State::forget_flows(const std::vector<bool>& handles) const {
   if (!Exceptions(pins_).has_any(handles)) return;
-  wait_for_packets();
+  wait();
   Exceptions(pins_).remove_if(
       [&](std::uint64_t entry) { return handles[lb_exception_handle(entry)]; });
 }

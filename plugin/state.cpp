@@ -14,19 +14,17 @@ namespace xdplb {
 
 namespace {
 
-void set_options(lb_service& record, const ServiceChange& change) {
-  if (change.gue_port) record.wire_gue_port = htons(*change.gue_port);
-  if (change.ping) record.ping = *change.ping ? 1 : 0;
-  if (change.remember) record.remember = static_cast<std::uint8_t>(*change.remember);
-  if (change.epoch) record.epoch = *change.epoch;
-  if (change.on_down) record.on_down = static_cast<std::uint8_t>(*change.on_down);
-  if (change.last_resort) record.last_resort = static_cast<std::uint8_t>(*change.last_resort);
-  if (change.fragments) record.fragments = static_cast<std::uint8_t>(*change.fragments);
-  if (change.source_prefix) record.source_prefix = static_cast<std::uint8_t>(*change.source_prefix);
-  if (change.pool) {
-    std::ranges::copy(change.pool->first.bytes(), record.pool);
-    record.pool_count = change.pool->count;
-  }
+void set_options(lb_service& record, const ServiceOptions& options) {
+  record.wire_gue_port = htons(options.gue_port);
+  record.ping = options.ping ? 1 : 0;
+  record.remember = static_cast<std::uint8_t>(options.remember);
+  record.epoch = options.epoch;
+  record.on_down = static_cast<std::uint8_t>(options.on_down);
+  record.last_resort = static_cast<std::uint8_t>(options.last_resort);
+  record.fragments = static_cast<std::uint8_t>(options.fragments);
+  record.source_prefix = static_cast<std::uint8_t>(options.source_prefix);
+  std::ranges::copy(options.pool.first.bytes(), record.pool);
+  record.pool_count = options.pool.count;
 }
 
 // A record for a new service, but for what its options say.
@@ -38,33 +36,13 @@ void prepare(lb_service& record, const ServiceId& id, unsigned slots, const Clus
   record.table_seed = keys.table_seed;
   std::ranges::copy(id.vip.bytes(), record.addr);
   record.retired = {};
-  record.wire_gue_port = htons(default_gue_port);
-  record.fragments = record.source_prefix = record.ping = 0;
-  record.remember = record.on_down = record.last_resort = record.epoch_open = 0;
-  record.epoch = default_epoch(id.protocol);
-  record.pool_count = 0;
-}
-
-// The service as it will be.
-Service changed(Service service, const ServiceChange& change) {
-  service.forward = change.forward.value_or(service.forward);
-  service.fragments = change.fragments.value_or(service.fragments);
-  service.pool = change.pool.value_or(service.pool);
-  return service;
+  record.epoch_open = 0;
 }
 
 void mark_stale(lb_service& service) {
   auto conf = load(service.conf);
   conf.table_stale = 1;
   store(service.conf, conf);
-}
-
-BackendId checked(const ServiceId& service, BackendId backend) {
-  if (backend.address == service.vip)
-    throw Error("backend " + backend.to_string() + " has the VIP as its address",
-                "give the address that the backend itself answers to on its network");
-  if (backend.port == service.port) backend.port = 0;
-  return backend;
 }
 
 void require_weight(unsigned weight) {
@@ -103,7 +81,7 @@ std::uint8_t record_of(BackendState state) {
 }
 
 // A weight ends a drain, weight 0 is one.
-void apply(lb_backend_conf& conf, const BackendChange& change) {
+void update(lb_backend_conf& conf, const BackendChange& change) {
   if (change.weight && *change.weight != 0)
     conf.weight = static_cast<std::uint16_t>(*change.weight);
   if (change.weight && conf.state != LB_BACKEND_DOWN)
@@ -116,10 +94,7 @@ void apply(lb_backend_conf& conf, const BackendChange& change) {
 void State::add_service(const ServiceId& id, const ServiceChange& options) {
   settle();
   const auto slots = options.slots.value_or(default_slots);
-  if (!std::has_single_bit(slots) || slots < min_slots || slots > max_slots)
-    throw Error(std::to_string(slots) + " slots: not a power of two from " +
-                    std::to_string(min_slots) + " to " + std::to_string(max_slots),
-                "leave --slots out for " + std::to_string(default_slots));
+  require_slots(slots);
   const auto records = pins_.services();
   if (find_service(id))
     throw Error("service " + id.to_string() + " exists already", "'xdp-lb service set' changes it");
@@ -127,59 +102,71 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
       records, [](const auto& record) { return load(record.conf).state == LB_SERVICE_FREE; });
   if (free == records.end())
     throw Error("all " + std::to_string(LB_SERVICES) + " services are in use", "delete one first");
-  require_options(id, options);
-  Service made{};
-  made.number = LB_SERVICES;  // that of no backend
-  made.id = id;
-  require_backends(changed(made, options));
-  require_room(id, with_service(id, options), LB_TABLE_BYTES(std::countr_zero(slots)));
+  const auto all = changed(default_options(id), options);
+  require_options(id, all, LB_SERVICES);
+  require_room(id, with_service(id, all), LB_TABLE_BYTES(std::countr_zero(slots)));
 
-  prepare(*free, id, slots, std::to_array(pins_.meta().cluster_key));
-  store(pins_.meta().index_stale, 1U);
-  set_options(*free, options);
-  store(free->conf,
-        lb_service_conf{
-            LB_SERVICE_LIVE, static_cast<std::uint8_t>(options.forward.value_or(Forward::l2)),
-            static_cast<std::uint8_t>(options.balance.value_or(Balance::slack)), 1, htons(id.port),
-            static_cast<std::uint8_t>(id.protocol), static_cast<std::uint8_t>(family_of(id.vip))});
+  make_service(*free, id, all, slots);
   settle();
 }
 
+// The record's last word makes it a service.
+void State::make_service(lb_service& record, const ServiceId& id, const ServiceOptions& options,
+                         unsigned slots) {
+  prepare(record, id, slots, std::to_array(pins_.meta().cluster_key));
+  store(pins_.meta().index_stale, 1U);
+  set_options(record, options);
+  store(record.conf, lb_service_conf{LB_SERVICE_LIVE, static_cast<std::uint8_t>(options.forward),
+                                     static_cast<std::uint8_t>(options.balance), 1, htons(id.port),
+                                     static_cast<std::uint8_t>(id.protocol),
+                                     static_cast<std::uint8_t>(family_of(id.vip))});
+}
+
 void State::check_change(const ServiceId& id, const ServiceChange& change) const {
-  require_options(id, change);
-  require_backends(changed(service(id), change));
+  const auto now = service(id);
+  const auto options = changed(now, change);
+  require_options(id, options, now.number);
   if (change.fragments || change.ping || change.pool || change.forward)
-    require_room(id, with_service(id, change), 0);
+    require_room(id, with_service(id, options), 0);
 }
 
 void State::set_service(const ServiceId& id, const ServiceChange& change) {
   settle();
   check_change(id, change);
-  auto& service = record(id);
-  if (change.fragments || change.ping || change.pool) store(pins_.meta().index_stale, 1U);
-  mark_stale(service);
-  set_options(service, change);
-  auto conf = load(service.conf);
-  if (change.forward) conf.forward = static_cast<std::uint8_t>(*change.forward);
-  if (change.balance) conf.balance = static_cast<std::uint8_t>(*change.balance);
-  store(service.conf, conf);
+  const auto now = service(id);
+  change_service(now, changed(now, change));
   settle();
+}
+
+void State::change_service(const Service& now, const ServiceOptions& options) {
+  auto& record = pins_.services()[now.number];
+  if (now.fragments != options.fragments || now.ping != options.ping || now.pool != options.pool)
+    store(pins_.meta().index_stale, 1U);
+  mark_stale(record);
+  set_options(record, options);
+  auto conf = load(record.conf);
+  conf.forward = static_cast<std::uint8_t>(options.forward);
+  conf.balance = static_cast<std::uint8_t>(options.balance);
+  store(record.conf, conf);
 }
 
 void State::delete_service(const ServiceId& id) {
   settle();
-  auto& service = record(id);
-  auto conf = load(service.conf);
-  conf.state = LB_SERVICE_REMOVED;
-  store(service.conf, conf);
+  remove_service(record(id));
   settle();
+}
+
+void State::remove_service(lb_service& record) {
+  auto conf = load(record.conf);
+  conf.state = LB_SERVICE_REMOVED;
+  store(record.conf, conf);
 }
 
 BackendId State::check_new_backend(const ServiceId& id, const BackendId& backend,
                                    const BackendChange& options) const {
   require_weight(options.weight.value_or(1));
   const auto owner = service(id);
-  const auto wanted = checked(id, backend);
+  const auto wanted = member_id(id, backend);
   const auto there = find_backend(owner, wanted);
   if (there && there->state != BackendState::leaving)
     throw Error("service " + id.to_string() + " has backend " + wanted.to_string() + " already",
@@ -203,22 +190,29 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
   settle();
   const auto wanted = check_new_backend(id, backend, options);
   const auto owner = service(id);
-  const auto own = options.forward.value_or(std::nullopt);
   const auto leaving = find_backend(owner, wanted);
   auto* record = leaving ? &pins_.backends()[leaving->handle] : free_backend();
-  mark_stale(pins_.services()[owner.number]);
-  std::ranges::copy(wanted.address.bytes(), record->addr);
-  auto head = load(record->head);
-  record->own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
+  make_backend(*record, owner.number, wanted, options);
+  settle();
+}
+
+// Into a free record, or that of one that is leaving.
+void State::make_backend(lb_backend& record, std::uint32_t owner, const BackendId& id,
+                         const BackendChange& options) {
+  const auto own = options.forward.value_or(std::nullopt);
+  const bool leaving = is_live(load(record.conf));
+  mark_stale(pins_.services()[owner]);
+  std::ranges::copy(id.address.bytes(), record.addr);
+  auto head = load(record.head);
+  record.own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
   if (!leaving) head.source = 0;
   head.local = options.local ? 1 : 0;
-  if (options.source) write_source(*record, head, *options.source);
-  set_hop(*record, head, options.hop.value_or(lb_hop{}));
-  lb_backend_conf conf{static_cast<std::uint16_t>(owner.number), 1, htons(wanted.port),
-                       LB_BACKEND_UP, static_cast<std::uint8_t>(family_of(wanted.address))};
-  apply(conf, options);
-  store(record->conf, conf);
-  settle();
+  if (options.source) write_source(record, head, *options.source);
+  set_hop(record, head, options.hop.value_or(lb_hop{}));
+  lb_backend_conf conf{static_cast<std::uint16_t>(owner), 1, htons(id.port), LB_BACKEND_UP,
+                       static_cast<std::uint8_t>(family_of(id.address))};
+  update(conf, options);
+  store(record.conf, conf);
 }
 
 void State::check_change(const ServiceId& id, const BackendId& backend,
@@ -242,23 +236,26 @@ void State::set_backend(const ServiceId& id, const BackendId& backend,
   settle();
   check_change(id, backend, change);
   const auto owner = service(id);
-  auto& changed = record(owner, backend);
+  change_backend(record(owner, backend), owner.number, change);
+  settle();
+}
+
+void State::change_backend(lb_backend& record, std::uint32_t owner, const BackendChange& change) {
   if (change.hop) {
-    set_hop(changed, load(changed.head), *change.hop);
+    set_hop(record, load(record.head), *change.hop);
     void_next_hops();
   }
   if (change.forward) {
-    mark_stale(pins_.services()[owner.number]);
+    mark_stale(pins_.services()[owner]);
     const auto own = *change.forward;
-    changed.own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
+    record.own_forward = own ? static_cast<std::uint8_t>(*own) : std::uint8_t{0};
   }
   if (change.weight || change.state) {
-    mark_stale(pins_.services()[owner.number]);
-    auto conf = load(changed.conf);
-    apply(conf, change);
-    store(changed.conf, conf);
+    mark_stale(pins_.services()[owner]);
+    auto conf = load(record.conf);
+    update(conf, change);
+    store(record.conf, conf);
   }
-  settle();
 }
 
 void State::set_source(const Backend& backend, const Address& source) {
@@ -283,11 +280,15 @@ void State::delete_backend(const ServiceId& id, const BackendId& backend, Remova
   settle();
   const auto owner = service(id);
   auto& removed = record(owner, backend);
-  mark_stale(pins_.services()[owner.number]);
-  auto conf = load(removed.conf);
-  conf.state = removal == Removal::now ? LB_BACKEND_REMOVED : LB_BACKEND_LEAVING;
-  store(removed.conf, conf);
+  remove_backend(removed, owner.number, removal);
   settle();
+}
+
+void State::remove_backend(lb_backend& record, std::uint32_t owner, Removal removal) {
+  mark_stale(pins_.services()[owner]);
+  auto conf = load(record.conf);
+  conf.state = removal == Removal::now ? LB_BACKEND_REMOVED : LB_BACKEND_LEAVING;
+  store(record.conf, conf);
 }
 
 }  // namespace xdplb

@@ -23,36 +23,19 @@
 #include "plugin/exceptions.h"
 #include "plugin/index.h"
 #include "plugin/mode.h"
+#include "plugin/options.h"
 #include "plugin/pins.h"
 #include "plugin/pool.h"
 #include "plugin/table.h"
 
 namespace xdplb {
 
-inline constexpr unsigned default_slots = 16384;
-inline constexpr unsigned min_slots = 1U << min_table_bits;
-inline constexpr unsigned max_slots = 1U << max_table_bits;
-inline constexpr std::uint16_t default_gue_port = 6080;  // IANA's, as Linux has it
-inline constexpr unsigned max_epoch = LB_EPOCH_MAX;      // seconds
-unsigned default_epoch(Protocol protocol);
-
-struct Service {
-  std::uint32_t number;
-  ServiceId id;
-  Forward forward;
-  Balance balance;
-  std::uint16_t gue_port;
-  Fragments fragments;
-  unsigned source_prefix;  // bits of the source that are hashed; 0: all of the flow is
-  bool ping;               // echo requests to the VIP are answered
-  Pool pool;               // source addresses of mode fullnat
-  unsigned slots;
-  bool settled;    // its table is what its backends mean
-  bool caps_bind;  // a cap keeps some slot from the backend that it prefers
-  Remember remember;
-  unsigned epoch;  // seconds
-  OnDown on_down;
-  LastResort last_resort;
+struct Service : ServiceOptions {
+  std::uint32_t number = LB_SERVICES;
+  ServiceId id{};
+  unsigned slots = 0;
+  bool settled = false;    // its table is what its backends mean
+  bool caps_bind = false;  // a cap keeps some slot from the backend that it prefers
 };
 
 struct Backend {
@@ -76,27 +59,6 @@ bool member_keeps(const lb_service& service, const Backend& member);
 BackendId id_of(const lb_backend& record);
 ServiceId id_of(const lb_service& record);
 
-// The length of the service's addresses, in bits.
-unsigned all_bits(const ServiceId& id);
-
-struct ServiceChange {
-  std::optional<Forward> forward{};
-  std::optional<Balance> balance{};
-  std::optional<unsigned> slots{};  // only when the service is made
-  std::optional<std::uint16_t> gue_port{};
-  std::optional<Fragments> fragments{};
-  std::optional<unsigned> source_prefix{};
-  std::optional<bool> ping{};
-  std::optional<Pool> pool{};
-  std::optional<Remember> remember{};
-  std::optional<unsigned> epoch{};  // seconds: max_epoch at the most
-  std::optional<OnDown> on_down{};
-  std::optional<LastResort> last_resort{};
-};
-
-// Throws Error where no packet of the service could reach the backend in this mode.
-void require_backend(const Service& service, const BackendId& backend, Forward forward);
-
 struct BackendChange {
   std::optional<unsigned> weight{};  // 0: drain, and keep the weight
   std::optional<lb_hop> hop{};       // ifindex 0: ask the kernel
@@ -109,6 +71,18 @@ struct BackendChange {
 
 // A backend that is deleted: when none of its flows is left, or at once.
 enum class Removal : bool { drained, now };
+
+// A service as it shall be.
+struct WantedBackend {
+  BackendId id;          // as member_id() has it
+  BackendChange change;  // all but source, local and state is given
+};
+struct WantedService {
+  ServiceId id;
+  ServiceOptions options;
+  std::optional<unsigned> slots;  // as it is, or the default
+  std::vector<WantedBackend> backends;
+};
 
 // What is remembered of a service's flows.
 struct ServiceEpoch {
@@ -147,6 +121,8 @@ class State {
   [[nodiscard]] std::array<lb_counter, LB_FAMILIES> forwarded() const;
   // How many slots each handle has in the service's table, as packets see it.
   [[nodiscard]] std::vector<std::uint32_t> slots_of(const Service& service) const;
+  // The handle of each of its slots' current backend.
+  [[nodiscard]] std::vector<std::uint16_t> current_of(const Service& service) const;
   [[nodiscard]] Epochs epochs() const;
   // Backends that are gone since this State was made, for good.
   [[nodiscard]] const std::vector<Backend>& gone() const { return gone_; }
@@ -163,6 +139,9 @@ class State {
   void add_backend(const ServiceId& id, const BackendId& backend, const BackendChange& options);
   void set_backend(const ServiceId& id, const BackendId& backend, const BackendChange& change);
   void delete_backend(const ServiceId& id, const BackendId& backend, Removal removal);
+  // Makes services and backends these, and no others; what is as wanted isn't touched. Each
+  // service gets its new table in one step.
+  void apply(const std::vector<WantedService>& wanted);
   // Where the backend's outer headers come from.
   void set_source(const Backend& backend, const Address& source);
   // Is it an address of this host?
@@ -172,6 +151,10 @@ class State {
   void settle();
 
  private:
+  // For packets under way; an image has none.
+  void wait() const {
+    if (!pins_.is_image()) wait_for_packets();
+  }
   [[nodiscard]] lb_counter forwarded(std::uint32_t number) const;
   [[nodiscard]] lb_service& record(const ServiceId& id) const;
   [[nodiscard]] lb_backend& record(const Service& service, const BackendId& id) const;
@@ -179,12 +162,12 @@ class State {
   [[nodiscard]] std::vector<IndexKey> index_keys() const;
   using Finder = decltype(&find_for_table);
   [[nodiscard]] std::uint32_t allocate(Finder find, std::uint64_t bytes) const;
-  void require_options(const ServiceId& id, const ServiceChange& change) const;
-  void require_backends(const Service& service) const;
-  void require_sole_nat(const Service& service, const BackendId& backend) const;
+  void require_options(const ServiceId& id, const ServiceOptions& options,
+                       std::uint32_t number) const;
+  void require_sole_nat(const ServiceId& id, const BackendId& backend) const;
   void require_way(const Service& service, const BackendId& backend, Forward forward) const;
   [[nodiscard]] std::vector<IndexKey> with_service(const ServiceId& id,
-                                                   const ServiceChange& change) const;
+                                                   const ServiceOptions& options) const;
   void require_room(const ServiceId& id, const std::vector<IndexKey>& keys,
                     std::uint64_t table_bytes) const;
   [[nodiscard]] bool has_replies() const;
@@ -221,6 +204,19 @@ class State {
   [[nodiscard]] std::vector<bool> named_handles() const;
   void remove_left(const std::vector<bool>& remembered);
   [[nodiscard]] lb_backend* free_backend() const;
+  void make_service(lb_service& record, const ServiceId& id, const ServiceOptions& options,
+                    unsigned slots);
+  void change_service(const Service& now, const ServiceOptions& options);
+  void remove_service(lb_service& record);
+  void make_backend(lb_backend& record, std::uint32_t owner, const BackendId& id,
+                    const BackendChange& options);
+  void change_backend(lb_backend& record, std::uint32_t owner, const BackendChange& change);
+  void remove_backend(lb_backend& record, std::uint32_t owner, Removal removal);
+  bool drop_services(const std::vector<WantedService>& wanted);
+  void require_wanted(const std::vector<WantedService>& wanted) const;
+  [[nodiscard]] Service apply_service(const WantedService& wanted);
+  void apply_backends(std::uint32_t owner, const WantedService& wanted,
+                      const std::vector<Backend>& members, std::uint32_t& free);
   [[nodiscard]] bool is_removed(const lb_backend_conf& conf) const;
   void free_backends();
   void free_services();

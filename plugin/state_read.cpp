@@ -49,22 +49,24 @@ namespace {
 
 Service to_service(const lb_service& record, std::uint32_t number) {
   const auto conf = load(record.conf);
-  return {number,
-          id_of(record),
-          static_cast<Forward>(conf.forward),
-          static_cast<Balance>(conf.balance),
-          ntohs(record.wire_gue_port),
-          static_cast<Fragments>(record.fragments),
-          record.source_prefix,
-          record.ping != 0,
-          {Address(std::to_array(record.pool)), record.pool_count},
-          1U << (load(record.table).k & 31),
-          conf.table_stale == 0,
-          load(record.caps_bind) != 0,
-          static_cast<Remember>(record.remember),
-          record.epoch,
-          static_cast<OnDown>(record.on_down),
-          static_cast<LastResort>(record.last_resort)};
+  Service service;
+  service.number = number;
+  service.id = id_of(record);
+  service.slots = 1U << (load(record.table).k & 31);
+  service.settled = conf.table_stale == 0;
+  service.caps_bind = load(record.caps_bind) != 0;
+  service.forward = static_cast<Forward>(conf.forward);
+  service.balance = static_cast<Balance>(conf.balance);
+  service.gue_port = ntohs(record.wire_gue_port);
+  service.fragments = static_cast<Fragments>(record.fragments);
+  service.source_prefix = record.source_prefix;
+  service.ping = record.ping != 0;
+  service.pool = {Address(std::to_array(record.pool)), record.pool_count};
+  service.remember = static_cast<Remember>(record.remember);
+  service.epoch = record.epoch;
+  service.on_down = static_cast<OnDown>(record.on_down);
+  service.last_resort = static_cast<LastResort>(record.last_resort);
+  return service;
 }
 
 }  // namespace
@@ -87,12 +89,6 @@ bool is_live(const lb_backend_conf& conf) {
 bool member_keeps(const lb_service& service, const Backend& member) {
   return member.state != BackendState::down || service.on_down == LB_ON_DOWN_KEEP;
 }
-
-unsigned default_epoch(Protocol protocol) {
-  return protocol == Protocol::udp ? LB_EPOCH_UDP : LB_EPOCH_TCP;
-}
-
-unsigned all_bits(const ServiceId& id) { return id.vip.is_v4() ? 32 : 128; }
 
 std::vector<Service> State::services() const {
   std::vector<Service> all;
@@ -162,6 +158,14 @@ std::vector<std::uint32_t> State::slots_of(const Service& service) const {
   if (table.line == 0) return counts;
   for (const auto& slot : slots_at(table)) counts[load(slot).current]++;
   return counts;
+}
+
+std::vector<std::uint16_t> State::current_of(const Service& service) const {
+  std::vector<std::uint16_t> all;
+  const auto table = load(pins_.services()[service.number].table);
+  if (table.line == 0) return std::vector<std::uint16_t>(service.slots);
+  for (const auto& slot : slots_at(table)) all.push_back(load(slot).current);
+  return all;
 }
 
 }  // namespace xdplb

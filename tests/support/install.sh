@@ -7,7 +7,7 @@ set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 build='cmake ninja-build g++ pkg-config clang llvm libbpf-dev libxdp-dev libmnl-dev
-  libboost-program-options-dev nlohmann-json3-dev scdoc linux-libc-dev libelf-dev zlib1g-dev'
+  libboost-program-options-dev nlohmann-json3-dev libtomlplusplus-dev scdoc linux-libc-dev libelf-dev zlib1g-dev'
 demo="$build iproute2 ethtool nginx-light curl xdp-tools procps util-linux mount"
 test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace"
 lint="$build git clang-format clang-tidy shellcheck mandoc man-db"

@@ -85,7 +85,8 @@ std::vector<std::string> listed_verbs(const std::string& help) {
 const std::vector<std::string> all_verbs{
     "load",         "unload",       "status",      "service add", "service set",   "service del",
     "service list", "backend add",  "backend set", "backend del", "backend drain", "backend up",
-    "backend down", "backend list", "settle",      "stats",       "trace",         "check"};
+    "backend down", "backend list", "settle",      "plan",        "apply",         "confirm",
+    "save",         "stats",        "trace",       "check"};
 
 BOOST_AUTO_TEST_SUITE(cli)
 

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// State::apply(): many changes, and one settle(). A process that dies in between leaves records of
+// which some are as wanted; the same call again makes the others so.
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <set>
+
+#include "plugin/error.h"
+#include "plugin/state.h"
+
+namespace xdplb {
+
+namespace {
+
+// What of the change isn't so already.
+BackendChange difference(const Backend& now, const BackendChange& wanted) {
+  BackendChange change;
+  const auto has = [&](const std::optional<Forward>& own) {
+    return own.has_value() == now.own_forward && own.value_or(now.forward) == now.forward;
+  };
+  if (wanted.forward && !has(*wanted.forward)) change.forward = wanted.forward;
+  if (wanted.weight && *wanted.weight != now.weight) change.weight = wanted.weight;
+  if (wanted.state && *wanted.state != now.state) change.state = wanted.state;
+  // a weight ends a drain
+  if (change.weight && !change.state) change.state = now.state;
+  const auto hop = now.hop.value_or(lb_hop{});
+  const auto same = [&](const lb_hop& other) {
+    return other.ifindex == hop.ifindex && std::ranges::equal(other.dst, hop.dst) &&
+           std::ranges::equal(other.src, hop.src);
+  };
+  if (wanted.hop && !same(*wanted.hop)) change.hop = wanted.hop;
+  return change;
+}
+
+bool is_change(const BackendChange& change) {
+  return change.forward || change.weight || change.state || change.hop;
+}
+
+}  // namespace
+
+// Whose slots and replies are in the way of what is wanted.
+void State::require_wanted(const std::vector<WantedService>& wanted) const {
+  struct Reply {
+    Address from;
+    std::uint16_t port;
+    Protocol protocol;
+    auto operator<=>(const Reply&) const = default;
+  };
+  const auto reply = [](const ServiceId& id, const BackendId& backend) {
+    return Reply{backend.address, backend.port != 0 ? backend.port : id.port, id.protocol};
+  };
+  std::map<std::uint32_t, ServiceId> stay;
+  for (const auto& service : wanted)
+    if (const auto now = find_service(service.id)) {
+      stay[now->number] = service.id;
+      if (service.slots.value_or(now->slots) != now->slots)
+        throw Error(
+            "service " + service.id.to_string() + " has " + std::to_string(now->slots) +
+                " slots, not " + std::to_string(*service.slots),
+            "leave slots out, or delete the service first: another number moves every flow");
+    }
+  std::map<Reply, ServiceId> replies;
+  for (const auto& record : pins_.backends()) {
+    const auto conf = load(record.conf);
+    if (is_live(conf) && stay.contains(conf.service) && forward_of(record) == Forward::nat)
+      replies[reply(stay[conf.service], id_of(record))] = stay[conf.service];
+  }
+  for (const auto& service : wanted)
+    for (const auto& [id, change] : service.backends) {
+      const auto forward = change.forward.value_or(std::nullopt).value_or(service.options.forward);
+      const auto there = replies.find(reply(service.id, id));
+      if (forward == Forward::nat && there != replies.end() && there->second != service.id)
+        throw_shared_nat(id, there->second);
+    }
+}
+
+bool State::drop_services(const std::vector<WantedService>& wanted) {
+  std::set<ServiceId> stay;
+  for (const auto& service : wanted) stay.insert(service.id);
+  bool any = false;
+  for (const auto& service : services()) {
+    if (stay.contains(service.id)) continue;
+    remove_service(pins_.services()[service.number]);
+    any = true;
+  }
+  return any;
+}
+
+Service State::apply_service(const WantedService& wanted) {
+  if (const auto now = find_service(wanted.id)) {
+    if (static_cast<const ServiceOptions&>(*now) != wanted.options)
+      change_service(*now, wanted.options);
+    return *now;
+  }
+  const auto records = pins_.services();
+  const auto free = std::ranges::find_if(
+      records, [](const auto& record) { return load(record.conf).state == LB_SERVICE_FREE; });
+  if (free == records.end())
+    throw Error("there is room for " + std::to_string(LB_SERVICES) + " services");
+  make_service(*free, wanted.id, wanted.options, wanted.slots.value_or(default_slots));
+  return service(wanted.id);
+}
+
+// free: the first handle that may be.
+void State::apply_backends(std::uint32_t owner, const WantedService& wanted,
+                           const std::vector<Backend>& members, std::uint32_t& free) {
+  const auto records = pins_.backends();
+  std::map<BackendId, const Backend*> there;
+  for (const auto& member : members) there[member.id] = &member;
+  for (const auto& [id, change] : wanted.backends) {
+    const auto found = there.find(id);
+    if (found == there.end()) {
+      while (free <= max_table_backends && load(records[free].conf).state != LB_BACKEND_FREE)
+        free++;
+      if (free > max_table_backends)
+        throw Error("there is room for " + std::to_string(max_table_backends) + " backends");
+      make_backend(records[free], owner, id, change);
+      continue;
+    }
+    const auto& now = *found->second;
+    there.erase(found);
+    auto& record = records[now.handle];
+    if (now.state == BackendState::leaving)
+      make_backend(record, owner, id, change);
+    else if (const auto less = difference(now, change); is_change(less))
+      change_backend(record, owner, less);
+  }
+  for (const auto& [id, gone] : there)
+    if (gone->state != BackendState::leaving)
+      remove_backend(records[gone->handle], owner, Removal::drained);
+}
+
+void State::apply(const std::vector<WantedService>& wanted) {
+  settle();
+  require_wanted(wanted);
+  if (drop_services(wanted)) settle();
+  std::vector<std::vector<Backend>> members(LB_SERVICES);
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++)
+    if (const auto conf = load(records[handle].conf); is_live(conf))
+      members[conf.service].push_back(to_backend(records[handle], handle));
+  std::uint32_t free = 1;
+  for (const auto& service : wanted) {
+    const auto number = apply_service(service).number;
+    apply_backends(number, service, members[number], free);
+  }
+  settle();
+}
+
+}  // namespace xdplb

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// mistakes_of().
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "plugin/config.h"
+
+namespace xdplb {
+
+namespace {
+
+class Check {
+ public:
+  std::vector<Mistake> operator()(const Config& config) {
+    if (config.interfaces) check_interfaces(*config.interfaces);
+    for (const auto& service : config.services) check_service(service);
+    check_neighbours(config.services);
+    return std::move(mistakes_);
+  }
+
+ private:
+  // That what is done throws Error is a mistake there.
+  template <typename Action>
+  void attempt(const Position& at, Action action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      mistakes_.push_back({at, error.what(), error.hint()});
+    }
+  }
+
+  void twice(const Position& at, const std::string& what, const Position& first) {
+    mistakes_.push_back(
+        {at, what + " is there twice", "line " + std::to_string(first.line) + " has it already"});
+  }
+
+  void check_interfaces(const std::vector<InterfaceConfig>& all) {
+    std::map<std::string, Position> seen;
+    for (const auto& one : all) {
+      const auto [first, fresh] = seen.emplace(one.name, one.at);
+      if (!fresh) twice(one.at, "interface " + one.name, first->second);
+    }
+  }
+
+  void check_service(const ServiceConfig& service) {
+    const auto [first, fresh] = services_.emplace(service.id, service.at);
+    if (!fresh) return twice(service.at, "service " + service.id.to_string(), first->second);
+    attempt(service.at, [&] {
+      require_service(service.id, service.options);
+      require_slots(service.slots.value_or(default_slots));
+    });
+    std::map<BackendId, Position> seen;
+    for (const auto& backend : service.backends) {
+      const auto [place, first_time] = seen.emplace(backend.id, backend.at);
+      if (!first_time)
+        twice(backend.at,
+              "backend " + backend.id.to_string() + " of service " + service.id.to_string(),
+              place->second);
+      check_backend(service, backend);
+    }
+  }
+
+  void check_backend(const ServiceConfig& service, const BackendConfig& backend) {
+    const auto forward = backend.forward.value_or(service.options.forward);
+    attempt(backend.at, [&] {
+      const auto id = member_id(service.id, backend.id);
+      require_backend(service.id, service.options, id, forward);
+      if (forward != Forward::nat) return;
+      const auto port = id.port != 0 ? id.port : service.id.port;
+      const auto [first, fresh] =
+          replies_.emplace(std::tuple(id.address, port, service.id.protocol), service.id);
+      if (!fresh && first->second != service.id) throw_shared_nat(id, first->second);
+    });
+  }
+
+  // Two services can only be in each other's way by a pool, or by fragments.
+  void check_neighbours(const std::vector<ServiceConfig>& all) {
+    const auto may = [](const auto& one) {
+      return one.options.pool.count != 0 || one.options.fragments == Fragments::hash3;
+    };
+    for (const auto& one : all)
+      for (const auto& other : all)
+        if (may(one) && one.id != other.id && (!may(other) || &one < &other))
+          attempt(one.at, [&] { require_apart(one.id, one.options, other.id, other.options); });
+  }
+
+  std::vector<Mistake> mistakes_;
+  std::map<ServiceId, Position> services_;
+  std::map<std::tuple<Address, std::uint16_t, Protocol>, ServiceId> replies_;
+};
+
+}  // namespace
+
+std::vector<Mistake> mistakes_of(const Config& config) { return Check()(config); }
+
+}  // namespace xdplb

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// parse_config().
+#include <algorithm>
+
+#include "plugin/config_reader.h"
+
+namespace xdplb {
+
+namespace {
+
+using Value = ConfigValue;
+
+constexpr std::uint64_t most_priority = 0xffffffff;
+constexpr std::uint64_t most_port = 65535;
+constexpr std::uint64_t most_entries = 1U << 24;
+constexpr auto modes = "l2, ipip, gue, gre, nat nor fullnat";
+
+// What is given, where it is.
+template <typename Into, typename Given>
+void take(Into& into, const std::optional<Given>& given) {
+  if (given) into = static_cast<Given>(*given);
+}
+
+std::optional<bool> parse_attach_mode(std::string_view text) {
+  if (text == "skb") return true;
+  if (text == "native") return false;
+  return std::nullopt;
+}
+
+std::optional<BackendState> parse_state(std::string_view text) {
+  for (const auto state : {BackendState::up, BackendState::drain, BackendState::down})
+    if (text == to_string(state)) return state;
+  return std::nullopt;
+}
+
+ClusterKey to_key(const std::string& text) {
+  const auto key = parse_cluster_key(text);
+  if (!key) throw Error("cluster-key is not 32 hexadecimal digits", "give the same on every node");
+  return *key;
+}
+
+std::uint32_t to_arena(const std::string& text) {
+  const auto size = parse_arena(text);
+  if (!size)
+    throw Error("arena '" + text + "' is not a power of two from 64K to 1G", "write it like 32M");
+  return *size;
+}
+
+unsigned to_prefix(const Value& value) {
+  const auto* word = value.node().as_string();
+  if (word != nullptr && word->get() == "flow") return 0;
+  return static_cast<unsigned>(value.number(1, 128).value_or(0));
+}
+
+// Options of a service, which [defaults] has too; those that aren't there are left alone.
+Value::Keys option_keys(ServiceChange& into) {
+  return {
+      {"forward", [&](const Value& v) { into.forward = v.word(parse_forward, modes); }},
+      {"balance",
+       [&](const Value& v) { into.balance = v.word(parse_balance, "slack, exact nor off"); }},
+      {"gue-port", [&](const Value& v) { take(into.gue_port, v.number(1, most_port)); }},
+      {"fragments",
+       [&](const Value& v) { into.fragments = v.word(parse_fragments, "drop, pass nor hash3"); }},
+      {"affinity", [&](const Value& v) { into.source_prefix = to_prefix(v); }},
+      {"ping", [&](const Value& v) { into.ping = v.flag(); }},
+      {"pool", [&](const Value& v) { into.pool = v.parsed(Pool::parse); }},
+      {"state",
+       [&](const Value& v) { into.remember = v.word(parse_remember, "changed, always nor none"); }},
+      {"epoch", [&](const Value& v) { take(into.epoch, v.number(1, max_epoch)); }},
+      {"on-down", [&](const Value& v) { into.on_down = v.word(parse_on_down, "rehash nor keep"); }},
+      {"last-resort",
+       [&](const Value& v) {
+         into.last_resort = v.word(parse_last_resort, "drop, reject, pass nor all");
+       }},
+  };
+}
+
+// The value of a key as it is given, to name the table by; nothing where there is none.
+std::string name_of(const Value& value, const char* key) {
+  const auto* table = value.node().as_table();
+  const auto* text = table != nullptr ? table->get_as<std::string>(key) : nullptr;
+  return text != nullptr ? " " + text->get() : "";
+}
+
+void require(const Value& value, const char* key, const std::string& what) {
+  const auto* table = value.node().as_table();
+  if (table != nullptr && !table->contains(key)) value.wrong(what + " has no " + key);
+}
+
+class Reader {
+ public:
+  explicit Reader(std::vector<Mistake>& mistakes) : mistakes_(mistakes) {}
+
+  Config read(const toml::table& document) {
+    const Value all(mistakes_, "the file", document);
+    // Before services, wherever they are.
+    if (const auto* table = document.get("defaults"))
+      Value(mistakes_, "defaults", *table).table("[defaults]", option_keys(defaults_));
+    all.table(
+        "the file",
+        {{"cluster-key", [&](const Value& v) { take(config_.cluster_key, v.parsed(to_key)); }},
+         {"arena", [&](const Value& v) { take(config_.arena, v.parsed(to_arena)); }},
+         {"flows", [&](const Value& v) { take(config_.flows, v.number(min_flows, most_entries)); }},
+         {"exceptions", [&](const Value& v) { read_exceptions(v); }},
+         {"defaults", [](const Value&) {}},
+         {"interface", [&](const Value& v) { read_interfaces(v); }},
+         {"service", [&](const Value& v) {
+            for (const auto& one : v.elements()) read_service(one);
+          }}});
+    return std::move(config_);
+  }
+
+ private:
+  void read_exceptions(const Value& value) {
+    const auto given = value.number(min_flows, most_entries);
+    if (given && (*given & (*given - 1)) != 0)
+      value.wrong("exceptions is not a power of two");
+    else if (given)
+      config_.exceptions = static_cast<std::uint32_t>(*given);
+  }
+
+  void read_interfaces(const Value& value) {
+    auto& all = config_.interfaces.emplace();
+    for (const auto& one : value.elements()) {
+      auto& into = all.emplace_back();
+      into.at = one.at();
+      require(one, "name", "an interface");
+      one.table(
+          "interface" + name_of(one, "name"),
+          {{"name", [&](const Value& v) { take(into.name, v.text()); }},
+           {"mode",
+            [&](const Value& v) { take(into.skb, v.word(parse_attach_mode, "native nor skb")); }},
+           {"priority", [&](const Value& v) { take(into.priority, v.number(0, most_priority)); }},
+           {"actions", [&](const Value& v) { into.actions = v.text(); }}});
+    }
+  }
+
+  void read_service(const Value& value) {
+    const auto before = mistakes_.size();
+    ServiceConfig service;
+    ServiceChange options;
+    service.at = value.at();
+    require(value, "address", "a service");
+    auto keys = option_keys(options);
+    keys.emplace_back("address",
+                      [&](const Value& v) { take(service.id, v.parsed(ServiceId::parse)); });
+    keys.emplace_back("slots",
+                      [&](const Value& v) { take(service.slots, v.number(min_slots, max_slots)); });
+    keys.emplace_back("backend", [&](const Value& v) {
+      for (const auto& one : v.elements()) read_backend(one, service);
+    });
+    value.table("service" + name_of(value, "address"), keys);
+    if (mistakes_.size() != before) return;
+    service.options = changed(changed(default_options(service.id), defaults_), options);
+    for (auto& backend : service.backends)
+      if (backend.id.port == service.id.port) backend.id.port = 0;
+    config_.services.push_back(std::move(service));
+  }
+
+  static void read_backend(const Value& value, ServiceConfig& service) {
+    auto& into = service.backends.emplace_back();
+    into.at = value.at();
+    if (value.node().is_string()) return take(into.id, value.parsed(BackendId::parse));
+    require(value, "address", "a backend");
+    value.table("backend" + name_of(value, "address"),
+                {{"address", [&](const Value& v) { take(into.id, v.parsed(BackendId::parse)); }},
+                 {"weight", [&](const Value& v) { take(into.weight, v.number(1, max_weight)); }},
+                 {"forward", [&](const Value& v) { into.forward = v.word(parse_forward, modes); }},
+                 {"next-hop", [&](const Value& v) { into.next_hop = v.parsed(StaticHop::parse); }},
+                 {"state", [&](const Value& v) {
+                    into.state = v.word(parse_state, "up, drain nor down");
+                  }}});
+  }
+
+  std::vector<Mistake>& mistakes_;
+  ServiceChange defaults_{};
+  Config config_{};
+};
+
+std::string described(const std::string& name, std::vector<Mistake>& mistakes) {
+  std::ranges::stable_sort(mistakes, {},
+                           [](const auto& one) { return std::pair(one.at.line, one.at.column); });
+  std::string text;
+  for (const auto& [at, what, hint] : mistakes) {
+    if (!text.empty()) text += "\n";
+    text += name;
+    if (at.line != 0) text += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+    text += ": " + what;
+    if (!hint.empty()) text += "; " + hint;
+  }
+  return text;
+}
+
+}  // namespace
+
+ConfigError::ConfigError(const std::string& name, std::vector<Mistake> mistakes)
+    : Error(described(name, mistakes)), mistakes_(std::move(mistakes)) {}
+
+std::optional<std::uint32_t> parse_arena(std::string_view text) {
+  constexpr unsigned long least = 1UL << 16;
+  constexpr unsigned long most = LB_ARENA_MAX;
+  unsigned shift = 0;
+  const auto unit = std::string_view("KMG").find(text.empty() ? ' ' : text.back());
+  if (unit != std::string_view::npos) {
+    shift = 10 * (static_cast<unsigned>(unit) + 1);
+    text.remove_suffix(1);
+  }
+  const auto size = parse_number(text, 1, most >> shift);
+  if (!size || ((*size << shift) & ((*size << shift) - 1)) != 0 || (*size << shift) < least)
+    return std::nullopt;
+  return static_cast<std::uint32_t>(*size << shift);
+}
+
+Config parse_config(std::string_view text, const std::string& name) {
+  std::vector<Mistake> mistakes;
+  Config config;
+  try {
+    config = Reader(mistakes).read(toml::parse(text, name));
+  } catch (const toml::parse_error& error) {
+    const auto at = error.source().begin;
+    mistakes.push_back({{at.line, at.column}, std::string(error.description()), {}});
+  }
+  if (mistakes.empty()) mistakes = mistakes_of(config);
+  if (!mistakes.empty()) throw ConfigError(name, std::move(mistakes));
+  return config;
+}
+
+}  // namespace xdplb

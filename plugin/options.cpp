@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/options.h"
+
+#include <bit>
+#include <string>
+
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+bool rewrites(Forward forward) { return forward == Forward::nat || forward == Forward::fullnat; }
+
+void require_port(const ServiceId& id, Forward forward) {
+  if (id.port == 0)
+    throw Error("service " + id.to_string() + " takes every port, which mode " +
+                    std::string(to_string(forward)) + " can't",
+                "make a service for each port, or choose another forwarding mode");
+}
+
+void require_pool(const ServiceId& id, const ServiceOptions& options) {
+  if (options.pool.count == 0)
+    throw Error("service " + id.to_string() + " has no source addresses for mode fullnat",
+                "give it a pool of them, as 'xdp-lb service set " + id.to_string() +
+                    " --pool FIRST-LAST' does");
+}
+
+void require_rewritable(const ServiceId& id, const ServiceOptions& options,
+                        const BackendId& backend, Forward forward) {
+  require_port(id, forward);
+  if (backend.address.is_v4() != id.vip.is_v4())
+    throw Error("backend " + backend.to_string() + " of service " + id.to_string() +
+                    " is of the other family, which mode " + std::string(to_string(forward)) +
+                    " can't reach",
+                "give an address of the VIP's family, or choose ipip, gue or gre");
+  if (forward != Forward::fullnat) return;
+  require_pool(id, options);
+  if (options.fragments == Fragments::hash3)
+    throw Error("service " + id.to_string() +
+                    " takes fragments without ports (hash3), which mode fullnat can't",
+                "set fragments to drop, or choose another forwarding mode");
+}
+
+void require_clients(const ServiceId& id, const Pool& pool) {
+  if (pool.count == 0) return;
+  if (pool.contains(id.vip))
+    throw Error("pool " + pool.to_string() + " has the service's own VIP in it",
+                "give source addresses that no client connects to");
+  if (pool.first.is_v4() != id.vip.is_v4())
+    throw Error("pool " + pool.to_string() + " is of another family than the VIP",
+                "give addresses of the VIP's family");
+}
+
+}  // namespace
+
+unsigned default_epoch(Protocol protocol) {
+  return protocol == Protocol::udp ? LB_EPOCH_UDP : LB_EPOCH_TCP;
+}
+
+ServiceOptions default_options(const ServiceId& id) {
+  ServiceOptions options;
+  options.epoch = default_epoch(id.protocol);
+  return options;
+}
+
+ServiceOptions changed(ServiceOptions options, const ServiceChange& change) {
+  options.forward = change.forward.value_or(options.forward);
+  options.balance = change.balance.value_or(options.balance);
+  options.gue_port = change.gue_port.value_or(options.gue_port);
+  options.fragments = change.fragments.value_or(options.fragments);
+  options.source_prefix = change.source_prefix.value_or(options.source_prefix);
+  options.ping = change.ping.value_or(options.ping);
+  options.pool = change.pool.value_or(options.pool);
+  options.remember = change.remember.value_or(options.remember);
+  options.epoch = change.epoch.value_or(options.epoch);
+  options.on_down = change.on_down.value_or(options.on_down);
+  options.last_resort = change.last_resort.value_or(options.last_resort);
+  return options;
+}
+
+unsigned all_bits(const ServiceId& id) { return id.vip.is_v4() ? 32 : 128; }
+
+BackendId member_id(const ServiceId& service, BackendId backend) {
+  if (backend.address == service.vip)
+    throw Error("backend " + backend.to_string() + " has the VIP as its address",
+                "give the address that the backend itself answers to on its network");
+  if (backend.port == service.port) backend.port = 0;
+  return backend;
+}
+
+void require_slots(unsigned slots) {
+  if (!std::has_single_bit(slots) || slots < min_slots || slots > max_slots)
+    throw Error(std::to_string(slots) + " slots: not a power of two from " +
+                    std::to_string(min_slots) + " to " + std::to_string(max_slots),
+                "leave them out for " + std::to_string(default_slots));
+}
+
+void require_service(const ServiceId& id, const ServiceOptions& options) {
+  if (options.source_prefix > all_bits(id))
+    throw Error("affinity " + std::to_string(options.source_prefix) + " of service " +
+                    id.to_string() + " has more bits than its addresses",
+                "give a length from 1 to " + std::to_string(all_bits(id)));
+  if (options.epoch == 0 || options.epoch > max_epoch)
+    throw Error("an epoch of " + std::to_string(options.epoch) + " seconds",
+                "give a number of seconds from 1 to " + std::to_string(max_epoch));
+  require_clients(id, options.pool);
+  if (rewrites(options.forward)) require_port(id, options.forward);
+  if (options.forward == Forward::fullnat) require_pool(id, options);
+}
+
+void require_backend(const ServiceId& id, const ServiceOptions& options, const BackendId& backend,
+                     Forward forward) {
+  if (rewrites(forward)) return require_rewritable(id, options, backend, forward);
+  if (backend.port != 0)
+    throw Error("backend " + backend.to_string() + " of service " + id.to_string() + ": mode " +
+                    std::string(to_string(forward)) + " doesn't change the packet's port",
+                "leave the backend's port out, or choose mode nat or fullnat");
+}
+
+void require_apart(const ServiceId& id, const ServiceOptions& options, const ServiceId& other,
+                   const ServiceOptions& its) {
+  if (options.fragments == Fragments::hash3 && its.fragments == Fragments::hash3 &&
+      other.vip == id.vip && other.protocol == id.protocol)
+    throw Error("service " + other.to_string() + " has the VIP's fragments already",
+                "those without ports can be for one service alone: set fragments to drop there");
+  if (options.pool.contains(other.vip))
+    throw Error("pool " + options.pool.to_string() + " has the VIP of service " +
+                    other.to_string() + " in it",
+                "give source addresses that no client connects to");
+  if (its.pool.contains(id.vip))
+    throw Error("VIP " + id.vip.to_string() + " is in the pool " + its.pool.to_string() +
+                    " of service " + other.to_string(),
+                "give that service other source addresses");
+}
+
+void throw_shared_nat(const BackendId& backend, const ServiceId& other) {
+  throw Error("backend " + backend.to_string() + " is one of service " + other.to_string() +
+                  " already, and mode nat can't tell whose replies its are",
+              "give another port of it, or choose mode fullnat for one of the two");
+}
+
+}  // namespace xdplb

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What can be set of a service, and what it can't be set to.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "plugin/address.h"
+#include "plugin/mode.h"
+#include "plugin/pool.h"
+
+namespace xdplb {
+
+inline constexpr unsigned default_slots = 16384;
+inline constexpr unsigned min_slots = 1U << min_table_bits;
+inline constexpr unsigned max_slots = 1U << max_table_bits;
+inline constexpr std::uint16_t default_gue_port = 6080;  // IANA's, as Linux has it
+inline constexpr unsigned max_epoch = LB_EPOCH_MAX;      // seconds
+unsigned default_epoch(Protocol protocol);
+
+struct ServiceOptions {
+  Forward forward = Forward::l2;
+  Balance balance = Balance::slack;
+  std::uint16_t gue_port = default_gue_port;
+  Fragments fragments = Fragments::drop;
+  unsigned source_prefix = 0;  // bits of the source that are hashed; 0: all of the flow is
+  bool ping = false;           // echo requests to the VIP are answered
+  Pool pool{};                 // source addresses of mode fullnat
+  Remember remember = Remember::changed;
+  unsigned epoch = LB_EPOCH_TCP;  // seconds
+  OnDown on_down = OnDown::rehash;
+  LastResort last_resort = LastResort::drop;
+
+  bool operator==(const ServiceOptions&) const = default;
+};
+
+struct ServiceChange {
+  std::optional<Forward> forward{};
+  std::optional<Balance> balance{};
+  std::optional<unsigned> slots{};  // only when the service is made
+  std::optional<std::uint16_t> gue_port{};
+  std::optional<Fragments> fragments{};
+  std::optional<unsigned> source_prefix{};
+  std::optional<bool> ping{};
+  std::optional<Pool> pool{};
+  std::optional<Remember> remember{};
+  std::optional<unsigned> epoch{};  // seconds: max_epoch at the most
+  std::optional<OnDown> on_down{};
+  std::optional<LastResort> last_resort{};
+};
+
+// By default, and where only these are changed.
+ServiceOptions default_options(const ServiceId& id);
+ServiceOptions changed(ServiceOptions options, const ServiceChange& change);
+
+// The length of the service's addresses, in bits.
+unsigned all_bits(const ServiceId& id);
+
+// The backend as the service has it: its port is 0 where it is the service's own. Throws Error for
+// the VIP itself.
+BackendId member_id(const ServiceId& service, BackendId backend);
+
+// These throw Error: where the service alone can't have the options, and where no packet of it
+// could reach the backend in this mode.
+void require_slots(unsigned slots);
+void require_service(const ServiceId& id, const ServiceOptions& options);
+void require_backend(const ServiceId& id, const ServiceOptions& options, const BackendId& backend,
+                     Forward forward);
+// Where two services can't be beside each other.
+void require_apart(const ServiceId& id, const ServiceOptions& options, const ServiceId& other,
+                   const ServiceOptions& its);
+[[noreturn]] void throw_shared_nat(const BackendId& backend, const ServiceId& other);
+
+}  // namespace xdplb

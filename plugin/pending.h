@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A change that is taken back unless it is confirmed.
+#pragma once
+
+#include <string>
+
+#include "plugin/plan.h"
+
+namespace xdplb {
+
+// Throws Error where a change waits to be confirmed.
+void require_none_pending(const std::string& pin_path);
+
+// What runs now is to be gone back to; before the change. And where that failed.
+void remember_running(const std::string& pin_path);
+void forget_running(const std::string& pin_path);
+
+// After it: leaves a process behind that goes back when the time is over. False; and true in that
+// process, which is to end then.
+bool go_back_after(unsigned seconds, const ApplyOptions& options);
+
+// Keeps it. Throws NotLoaded where there is none.
+void confirm_change(const std::string& pin_path);
+
+}  // namespace xdplb

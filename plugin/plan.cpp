@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// compare().
+#include "plugin/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "plugin/interface.h"
+
+namespace xdplb {
+
+namespace {
+
+class Changes {
+ public:
+  void differ(const char* what, const std::string& before, const std::string& after) {
+    if (before != after) all_.push_back(std::string(what) + " " + before + " -> " + after);
+  }
+  template <typename Choice>
+  void differ(const char* what, Choice before, Choice after) {
+    differ(what, std::string(to_string(before)), std::string(to_string(after)));
+  }
+  void differ(const char* what, unsigned before, unsigned after) {
+    differ(what, std::to_string(before), std::to_string(after));
+  }
+  [[nodiscard]] std::vector<std::string> take() { return std::move(all_); }
+
+ private:
+  std::vector<std::string> all_;
+};
+
+std::string pool_text(const Pool& pool) { return pool.count == 0 ? "none" : pool.to_string(); }
+
+std::vector<std::string> differences(const ServiceOptions& before, const ServiceOptions& after) {
+  Changes changes;
+  changes.differ("forward", before.forward, after.forward);
+  changes.differ("balance", before.balance, after.balance);
+  changes.differ("gue-port", unsigned{before.gue_port}, unsigned{after.gue_port});
+  changes.differ("pool", pool_text(before.pool), pool_text(after.pool));
+  changes.differ("fragments", before.fragments, after.fragments);
+  changes.differ("affinity", before.source_prefix, after.source_prefix);
+  changes.differ("ping", std::string(before.ping ? "on" : "off"),
+                 std::string(after.ping ? "on" : "off"));
+  changes.differ("state", before.remember, after.remember);
+  changes.differ("epoch", before.epoch, after.epoch);
+  changes.differ("on-down", before.on_down, after.on_down);
+  changes.differ("last-resort", before.last_resort, after.last_resort);
+  return changes.take();
+}
+
+std::string hop_name(const std::optional<lb_hop>& hop) {
+  if (!hop) return "kernel";
+  return StaticHop{std::to_array(hop->dst), interface_name(hop->ifindex)}.to_string();
+}
+
+std::vector<std::string> differences(const Backend& before, const Backend& after) {
+  Changes changes;
+  changes.differ("weight", before.weight, after.weight);
+  changes.differ("state", before.state, after.state);
+  if (before.own_forward || after.own_forward)
+    changes.differ("forward", before.forward, after.forward);
+  changes.differ("next-hop", hop_name(before.hop), hop_name(after.hop));
+  return changes.take();
+}
+
+// A service before and after; either may be missing.
+class Comparison {
+ public:
+  Comparison(const Pins& before, const Pins& after)
+      : before_(before), after_(after), then_(before), now_(after) {}
+
+  ServicePlan service(const std::optional<Service>& before, const std::optional<Service>& after) {
+    const auto& one = after ? *after : *before;
+    ServicePlan plan{one.id, Planned::changed, {}, one.slots, {}, {}};
+    if (!before) plan.what = Planned::added;
+    if (!after) plan.what = Planned::removed;
+    if (before && after) plan.changes = differences(*before, *after);
+    members_ = {};
+    if (before) add(then_.backends(before->number), then_.slots_of(*before), &Member::before);
+    if (after) add(now_.backends(after->number), now_.slots_of(*after), &Member::after);
+    for (const auto& [handle, member] : members_) plan.backends.push_back(backend(member));
+    std::ranges::sort(plan.backends, {}, &BackendPlan::id);
+    if (before) moves(*before, after, plan);
+    const bool same = plan.what == Planned::changed && plan.changes.empty() && plan.moves.empty() &&
+                      std::ranges::all_of(plan.backends, [](const auto& one_backend) {
+                        return one_backend.what == Planned::same;
+                      });
+    if (same) plan.what = Planned::same;
+    return plan;
+  }
+
+ private:
+  struct Member {
+    std::optional<Backend> before{}, after{};
+    unsigned slots_before = 0, slots_after = 0;
+  };
+
+  void add(const std::vector<Backend>& backends, const std::vector<std::uint32_t>& slots,
+           std::optional<Backend> Member::*side) {
+    for (const auto& backend : backends) {
+      auto& member = members_[backend.handle];
+      member.*side = backend;
+      (side == &Member::before ? member.slots_before : member.slots_after) = slots[backend.handle];
+    }
+  }
+
+  static BackendPlan backend(const Member& member) {
+    const auto& one = member.after ? *member.after : *member.before;
+    BackendPlan plan{one.id, Planned::same, {}, member.slots_before, member.slots_after};
+    if (!member.before) {
+      plan.what = Planned::added;
+    } else if (!member.after || (member.after->state == BackendState::leaving &&
+                                 member.before->state != BackendState::leaving)) {
+      plan.what = Planned::removed;
+    } else if (plan.changes = differences(*member.before, *member.after); !plan.changes.empty()) {
+      plan.what = Planned::changed;
+    }
+    return plan;
+  }
+
+  [[nodiscard]] std::optional<BackendId> id(std::uint16_t handle) const {
+    const auto found = members_.find(handle);
+    if (found == members_.end()) return std::nullopt;
+    return found->second.after ? found->second.after->id : found->second.before->id;
+  }
+
+  void moves(const Service& before, const std::optional<Service>& after, ServicePlan& plan) {
+    const auto then = then_.current_of(before);
+    const auto now = after ? now_.current_of(*after) : std::vector<std::uint16_t>(then.size());
+    std::map<std::pair<std::uint16_t, std::uint16_t>, Move> all;
+    for (std::size_t i = 0; i < then.size(); i++)
+      if (then[i] != now[i]) all[{then[i], now[i]}].slots++;
+    // Flows that are remembered, and no longer.
+    const auto seconds = epoch_seconds();
+    const auto kept = after_.exceptions();
+    const auto known = before_.exceptions();
+    for (std::size_t i = 0; i < known.size(); i++) {
+      const auto handle = static_cast<std::uint16_t>(lb_exception_handle(known[i]));
+      if (known[i] == 0 || kept[i] == known[i] || !members_.contains(handle) ||
+          lb_exception_age(known[i], seconds) > before.epoch)
+        continue;
+      const auto to = now[known[i] & (now.size() - 1)];
+      if (to != handle) all[{handle, to}].flows++;
+    }
+    for (auto& [ends, move] : all) {
+      move.from = id(ends.first);
+      move.to = id(ends.second);
+      plan.moves.push_back(move);
+    }
+  }
+
+  const Pins& before_;
+  const Pins& after_;
+  State then_, now_;
+  std::map<std::uint32_t, Member> members_{};  // by handle
+};
+
+}  // namespace
+
+unsigned ServicePlan::moved_slots() const {
+  unsigned sum = 0;
+  for (const auto& move : moves) sum += move.from ? move.slots : 0;
+  return sum;
+}
+
+std::uint64_t ServicePlan::moved_flows() const {
+  std::uint64_t sum = 0;
+  for (const auto& move : moves) sum += move.flows;
+  return sum;
+}
+
+std::vector<ServicePlan> compare(const Pins& before, const Pins& after) {
+  const State then(before);
+  const State now(after);
+  std::map<ServiceId, std::pair<std::optional<Service>, std::optional<Service>>> all;
+  for (const auto& service : then.services()) all[service.id].first = service;
+  for (const auto& service : now.services()) all[service.id].second = service;
+  std::vector<ServicePlan> plans;
+  Comparison comparison(before, after);
+  for (const auto& [id, sides] : all) {
+    auto plan = comparison.service(sides.first, sides.second);
+    if (plan.what != Planned::same) plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+}  // namespace xdplb

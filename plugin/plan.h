@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a configuration file changes, found by doing it to an image of the maps.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/config.h"
+#include "plugin/reach.h"
+#include "plugin/state.h"
+
+namespace xdplb {
+
+enum class Planned : std::uint8_t { same, added, changed, removed };
+
+struct BackendPlan {
+  BackendId id;
+  Planned what = Planned::same;
+  std::vector<std::string> changes{};  // "weight 1 -> 3"
+  unsigned before = 0;                 // slots
+  unsigned after = 0;
+};
+
+// Slots, and flows that are remembered, which go from one backend to another; nothing: to or from
+// none.
+struct Move {
+  std::optional<BackendId> from, to;
+  unsigned slots = 0;
+  std::uint64_t flows = 0;
+};
+
+struct ServicePlan {
+  ServiceId id;
+  Planned what = Planned::same;
+  std::vector<std::string> changes{};
+  unsigned slots = 0;
+  std::vector<BackendPlan> backends{};
+  std::vector<Move> moves{};
+
+  [[nodiscard]] unsigned moved_slots() const;  // from a backend that there was
+  [[nodiscard]] std::uint64_t moved_flows() const;
+};
+
+struct Plan {
+  std::vector<ServicePlan> services{};  // those that change
+  std::vector<std::string> load{};      // interfaces
+  std::vector<std::string> unload{};
+  Notes notes{};
+
+  [[nodiscard]] bool is_empty() const { return services.empty() && load.empty() && unload.empty(); }
+};
+
+// From one state of the same maps to another.
+std::vector<ServicePlan> compare(const Pins& before, const Pins& after);
+
+// The services of a file. Throws Error where the interface of a next hop isn't there; without
+// resolve its name isn't looked for.
+std::vector<WantedService> wanted_services(const Config& config, bool resolve);
+
+// What runs, as a file would say it. In full: with the cluster key, which is a secret, and the
+// states of backends that are up.
+enum class Detail : bool { usual, full };
+Config running_config(const Pins& pins, Detail detail);
+
+// What applying the configuration changes. Throws Error where it can't be applied. Callers hold
+// PinLock where there are maps.
+Plan plan_config(const Config& config, const std::string& pin_path);
+
+// Throws Error where a service's change moves more than that share of its slots.
+void require_moves(const Plan& plan, double percent);
+
+// Makes what runs what the file says. Takes PinLock. Notes are of backends.
+struct ApplyOptions {
+  std::string pin_path{default_pin_path};
+  std::optional<std::string> object{};
+  std::optional<double> max_move{};  // percent of a service's slots
+  bool single_ok = false;
+};
+struct Applied {
+  Plan plan;
+  Notes notes;
+};
+Applied apply_config(const Config& config, const ApplyOptions& options);
+
+}  // namespace xdplb
