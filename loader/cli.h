@@ -67,6 +67,10 @@ int run_backend_up(const Arguments& arguments);
 int run_backend_down(const Arguments& arguments);
 int run_backend_list(const Arguments& arguments);
 int run_settle(const Arguments& arguments);
+int run_plan(const Arguments& arguments);
+int run_apply(const Arguments& arguments);
+int run_confirm(const Arguments& arguments);
+int run_save(const Arguments& arguments);
 
 // Finds the verb and runs it. Returns the exit code.
 int run_cli(const Arguments& arguments);

@@ -22,7 +22,7 @@ namespace xdplb::test {
 namespace {
 
 Words completed(Words words) {
-  if (!words.empty() && words[0] == "load") {
+  if (!words.empty() && (words[0] == "load" || words[0] == "apply")) {
     const bool given = std::ranges::any_of(
         words, [](const auto& word) { return word == "-o" || word.starts_with("--object"); });
     if (!given) words.insert(words.end(), {"--object", XDP_LB_OBJECT});

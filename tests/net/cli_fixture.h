@@ -25,7 +25,7 @@ class Machine {
   Host host{"machine"};
   Loader loader{host};
 
-  // With --object and --single-ok, where the line is one of load.
+  // With --object and --single-ok, where the line is one of load or apply.
   [[nodiscard]] Outcome run(const std::string& line) const;
   [[nodiscard]] Outcome run(Words words) const;  // words with blanks, or none
   void load();                                   // on eth0

@@ -82,6 +82,7 @@ const std::vector<Keys> documents{
      "[].service [].backend [].forward [].weight [].state [].slots [].flows [].phase_1 "
      "[].last_resort",
      ""},
+    {"save", "file", ""},
     {"settle", "closed_slots changed_slots removed notes", ""},
     {"trace --object " XDP_LB_OBJECT " [2001:db8::7]:1 [2001:db8::11]:53/udp",
      "interface program notes packets[].packet packets[].from packets[].to packets[].protocol "

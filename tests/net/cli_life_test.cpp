@@ -9,6 +9,7 @@
 
 #include "plugin/state.h"
 #include "tests/net/cli_fixture.h"
+#include "tests/net/injected.h"
 
 namespace xdplb::test {
 namespace {
@@ -42,33 +43,6 @@ BOOST_AUTO_TEST_CASE(a_full_arena) {
   BOOST_TEST(machine.loader.json("service list").size() == static_cast<std::size_t>(made));
   for (int i = 0; i < made; ++i) machine.loader.require("service del " + nth_service(i));
   machine.loader.require("service add " + nth_service(0) + " --slots 4096");
-}
-
-// The loader under strace(1), with these options of it.
-Outcome run_traced(const Machine& machine, const std::string& options, const std::string& line) {
-  return machine.host.run(
-      split("strace -f -qq -o /run/trace " + options + " " XDP_LB_LOADER " " + line));
-}
-
-// How many system calls of a kind the loader makes where nothing goes wrong.
-int count_calls(const Machine& machine, const std::string& call, const std::string& line) {
-  const auto outcome = run_traced(machine, "-e trace=" + call, line);
-  BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
-  std::ifstream trace("/run/trace");
-  return static_cast<int>(std::count(std::istreambuf_iterator<char>(trace), {}, '\n'));
-}
-
-// What happens at the nth of them: "signal=KILL", "error=ENOMEM".
-Outcome run_injected(const Machine& machine, const std::string& call, const std::string& what,
-                     int nth, const std::string& line) {
-  const auto inject = call + ":" + what + ":when=" + std::to_string(nth);
-  return run_traced(machine, "-e trace=" + call + " -e inject=" + inject, line);
-}
-
-boost::test_tools::assertion_result has_strace(boost::unit_test::test_unit_id) {
-  boost::test_tools::assertion_result result(std::system("strace -V >/dev/null 2>&1") == 0);
-  result.message() << "strace is missing";
-  return result;
 }
 
 // Each call in turn takes minutes; every day some of them, all with XDPLB_TEST_FULL=1.

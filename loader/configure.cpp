@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The configuration file: plan, apply, save.
+#include <cstdlib>
+#include <iostream>
+
+#include "loader/cli.h"
+#include "loader/plan_output.h"
+#include "plugin/error.h"
+#include "plugin/pending.h"
+#include "plugin/privileges.h"
+
+namespace xdplb {
+
+namespace {
+
+constexpr int changes_pending = 5;
+constexpr unsigned long longest_confirm = 86400;
+
+std::optional<double> read_share(const Command& command) {
+  const auto text = command.get("max-move");
+  if (!text) return std::nullopt;
+  std::size_t end = 0;
+  double share = -1;
+  try {
+    share = std::stod(*text, &end);
+  } catch (const std::logic_error&) {  // said below
+  }
+  if (end != text->size() || !(share >= 0 && share <= 100))
+    throw Error("--max-move '" + *text + "' is not a percentage from 0 to 100");
+  return share;
+}
+
+std::optional<unsigned> read_confirm(const Command& command) {
+  const auto text = command.get("confirm");
+  if (!text) return std::nullopt;
+  const auto seconds = parse_number(*text, 1, longest_confirm);
+  if (!seconds)
+    throw Error("--confirm '" + *text + "' is not a number of seconds from 1 to " +
+                std::to_string(longest_confirm));
+  return static_cast<unsigned>(*seconds);
+}
+
+Plan make_plan(const Command& command, const Config& config) {
+  require_bpffs(command.pin_path());
+  require_privileges();
+  const PinLock lock(command.pin_path(), Access::read);
+  auto plan = plan_config(config, command.pin_path());
+  if (const auto share = read_share(command)) require_moves(plan, *share);
+  return plan;
+}
+
+constexpr auto max_move = "refuse where a service's change moves more of its slots";
+
+}  // namespace
+
+int run_plan(const Arguments& arguments) {
+  Command command("plan", "Shows what applying a configuration file would change.", "FILE");
+  command.flag("offline", "examine only the file; needs no privileges")
+      .option("max-move", "PERCENT", max_move)
+      .epilogue("Exit code 0: nothing to do; 5: changes are pending.");
+  if (!command.parse(arguments)) return 0;
+  read_share(command);
+  const auto config = read_config(command.parameters()[0]);
+  if (command.has("offline")) {
+    if (command.json())
+      print_json({{"services", config.services.size()}});
+    else
+      std::cout << command.parameters()[0] << ": " << config.services.size()
+                << " services, without a mistake\n";
+    return 0;
+  }
+  const auto plan = make_plan(command, config);
+  command.json() ? print_json(to_json(plan)) : print_plan(plan);
+  return plan.is_empty() ? 0 : changes_pending;
+}
+
+int run_apply(const Arguments& arguments) {
+  Command command("apply", "Makes what runs what a configuration file says.", "FILE");
+  command.option("max-move", "PERCENT", max_move)
+      .option("confirm", "SECONDS", "go back then, unless 'xdp-lb confirm' was said before")
+      .option("object,o", "OBJECT", "the BPF object file, if not the installed one")
+      .flag("single-ok", "attach alone where the kernel can't have a chain");
+  if (!command.parse(arguments)) return 0;
+  ::unsetenv("LIBXDP_SKIP_DISPATCHER");
+  const auto seconds = read_confirm(command);
+  ApplyOptions options{command.pin_path(), command.get("object"), read_share(command),
+                       command.has("single-ok")};
+  const auto config = read_config(command.parameters()[0]);
+  require_privileges();
+  require_none_pending(options.pin_path);
+  if (seconds) remember_running(options.pin_path);
+  Applied applied;
+  try {
+    applied = apply_config(config, options);
+  } catch (...) {
+    if (seconds) forget_running(options.pin_path);
+    throw;
+  }
+  if (seconds) {
+    options.max_move.reset();
+    if (go_back_after(*seconds, options)) std::_Exit(0);
+  }
+  if (command.json()) {
+    auto json = to_json(applied.plan);
+    for (const auto& note : applied.notes) json["notes"].push_back(note);
+    print_json(json);
+  } else {
+    print_plan(applied.plan);
+    print_notes(applied.notes, false);
+  }
+  return 0;
+}
+
+int run_confirm(const Arguments& arguments) {
+  Command command("confirm", "Keeps a change that 'apply --confirm' made.", "");
+  if (!command.parse(arguments)) return 0;
+  confirm_change(command.pin_path());
+  print_notes({}, command.json());
+  return 0;
+}
+
+int run_save(const Arguments& arguments) {
+  Command command("save", "Prints what runs as a configuration file.", "");
+  command.flag("full", "with the cluster key, which is a secret, and the states of all backends");
+  if (!command.parse(arguments)) return 0;
+  const PinLock lock(command.pin_path(), Access::read);
+  const Pins pins(command.pin_path(), Access::read);
+  const auto text =
+      to_text(running_config(pins, command.has("full") ? Detail::full : Detail::usual));
+  if (command.json())
+    print_json({{"file", text}});
+  else
+    std::cout << text;
+  return 0;
+}
+
+}  // namespace xdplb

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loader/plan_output.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+std::string_view name_of(Planned what) {
+  switch (what) {
+    case Planned::added:
+      return "added";
+    case Planned::removed:
+      return "removed";
+    case Planned::changed:
+      return "changed";
+    default:
+      return "same";
+  }
+}
+
+std::string name_of(const std::optional<BackendId>& backend) {
+  return backend ? backend->to_string() : "none";
+}
+
+std::string share_text(const ServicePlan& service, unsigned slots) {
+  return std::to_string(slots) + " of " + std::to_string(service.slots) + " slots (" +
+         percent(slots, service.slots) + ")";
+}
+
+void print_backend(const ServicePlan& service, const BackendPlan& backend) {
+  std::string text;
+  if (backend.what == Planned::added || backend.what == Planned::removed)
+    text = ": " + std::string(name_of(backend.what));
+  for (const auto& change : backend.changes) text += (text.empty() ? ": " : ", ") + change;
+  if (backend.before != backend.after)
+    text += (text.empty() ? ": share " : ", share ") + percent(backend.before, service.slots) +
+            " -> " + percent(backend.after, service.slots);
+  if (!text.empty()) std::cout << "  backend " << backend.id.to_string() << text << "\n";
+}
+
+void print_service(const ServicePlan& service) {
+  std::cout << "Service " << service.id.to_string() << ": " << name_of(service.what) << "\n";
+  for (const auto& change : service.changes) std::cout << "  " << change << "\n";
+  for (const auto& backend : service.backends) print_backend(service, backend);
+  if (service.what == Planned::added) return;
+  std::cout << "  moves " << share_text(service, service.moved_slots()) << ", and "
+            << service.moved_flows() << " remembered flows\n";
+  for (const auto& move : service.moves)
+    std::cout << "    " << name_of(move.from) << " -> " << name_of(move.to) << ": "
+              << share_text(service, move.slots) << ", " << move.flows << " flows\n";
+}
+
+Json backend_json(const BackendPlan& backend) {
+  return {{"backend", backend.id.to_string()},
+          {"what", name_of(backend.what)},
+          {"changes", backend.changes},
+          {"slots_before", backend.before},
+          {"slots_after", backend.after}};
+}
+
+Json service_json(const ServicePlan& service) {
+  Json json{{"service", service.id.to_string()},
+            {"what", name_of(service.what)},
+            {"changes", service.changes},
+            {"slots", service.slots},
+            {"moved_slots", service.moved_slots()},
+            {"moved_flows", service.moved_flows()},
+            {"backends", Json::array()},
+            {"moves", Json::array()}};
+  for (const auto& backend : service.backends) json["backends"].push_back(backend_json(backend));
+  for (const auto& move : service.moves)
+    json["moves"].push_back({{"from", name_of(move.from)},
+                             {"to", name_of(move.to)},
+                             {"slots", move.slots},
+                             {"flows", move.flows}});
+  return json;
+}
+
+}  // namespace
+
+Json to_json(const Plan& plan) {
+  Json json{{"services", Json::array()},
+            {"load", plan.load},
+            {"unload", plan.unload},
+            {"notes", plan.notes}};
+  for (const auto& service : plan.services) json["services"].push_back(service_json(service));
+  return json;
+}
+
+void print_plan(const Plan& plan) {
+  for (const auto& name : plan.load) std::cout << "Interface " << name << ": load\n";
+  for (const auto& service : plan.services) print_service(service);
+  for (const auto& name : plan.unload) std::cout << "Interface " << name << ": unload\n";
+  if (plan.is_empty()) std::cout << "Nothing to do.\n";
+  print_notes(plan.notes, false);
+}
+
+Config read_config(const std::string& file) {
+  std::error_code error;
+  std::ifstream in(file, std::ios::binary);
+  if (!in || std::filesystem::is_directory(file, error))
+    throw Error("can't read the configuration file " + file, "see xdp-lb.toml(5)");
+  return parse_config(std::string(std::istreambuf_iterator<char>(in), {}), file);
+}
+
+}  // namespace xdplb

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+// The loader under strace(1), which kills it at a system call, or has the call fail.
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+#include "tests/net/cli_fixture.h"
+
+namespace xdplb::test {
+
+// How many system calls of a kind the loader makes where nothing goes wrong.
+int count_calls(const Machine& machine, const std::string& call, const std::string& line);
+
+// What happens at the nth of them: "signal=KILL", "error=ENOMEM".
+Outcome run_injected(const Machine& machine, const std::string& call, const std::string& what,
+                     int nth, const std::string& line);
+
+// As a test's precondition.
+boost::test_tools::assertion_result has_strace(boost::unit_test::test_unit_id);
+
+}  // namespace xdplb::test
