@@ -31,11 +31,18 @@ BackendId nth_backend(unsigned number) { return {numbered(11, number), 0}; }
 struct Scale : Balancer {
   Scale(std::uint32_t arena_size, unsigned slots)
       : Balancer(arena_size), services(full_counts() ? LB_SERVICES : 64), slots_(slots) {
+    const auto backends = std::min(services * each, all_backends);
+    std::vector<WantedService> all;
     for (unsigned number = 0; number < services; number++)
-      state().add_service(nth_service(number), {{}, {}, slots});
-    for (unsigned number = 0; number < std::min(services * each, all_backends); number++)
-      state().add_backend(nth_service(number / each), nth_backend(number),
-                          {1, hop_to(static_cast<std::uint16_t>(number + 1))});
+      all.push_back({nth_service(number), default_options(nth_service(number)), slots, {}});
+    const auto change = [](unsigned number) {
+      return BackendChange{1, hop_to(static_cast<std::uint16_t>(number + 1))};
+    };
+    for (unsigned number = 0; number + 1 < backends; number++)
+      all[number / each].backends.push_back({nth_backend(number), change(number)});
+    state().apply(all);
+    state().add_backend(nth_service((backends - 1) / each), nth_backend(backends - 1),
+                        change(backends - 1));
   }
 
   // Each of many flows to the service reaches a backend of it, and more than one of them.
