@@ -36,6 +36,7 @@ constexpr std::array verbs{
     Verb{"apply", "make what runs what a configuration file says", run_apply},
     Verb{"confirm", "keep a change that would be taken back", run_confirm},
     Verb{"save", "print what runs as a configuration file", run_save},
+    Verb{"digest", "show whether nodes decide alike", run_digest},
     Verb{"stats", "show counters of services and backends", run_stats},
     Verb{"trace", "show what becomes of a packet, and why", run_trace},
     Verb{"check", "examine what this host can do", run_check},

@@ -71,6 +71,7 @@ int run_plan(const Arguments& arguments);
 int run_apply(const Arguments& arguments);
 int run_confirm(const Arguments& arguments);
 int run_save(const Arguments& arguments);
+int run_digest(const Arguments& arguments);
 
 // Finds the verb and runs it. Returns the exit code.
 int run_cli(const Arguments& arguments);

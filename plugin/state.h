@@ -121,6 +121,7 @@ class State {
   [[nodiscard]] std::array<lb_counter, LB_FAMILIES> forwarded() const;
   // How many slots each handle has in the service's table, as packets see it.
   [[nodiscard]] std::vector<std::uint32_t> slots_of(const Service& service) const;
+  [[nodiscard]] std::vector<lb_slot> words_of(const Service& service) const;
   // The handle of each of its slots' current backend.
   [[nodiscard]] std::vector<std::uint16_t> current_of(const Service& service) const;
   [[nodiscard]] Epochs epochs() const;

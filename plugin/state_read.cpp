@@ -160,11 +160,18 @@ std::vector<std::uint32_t> State::slots_of(const Service& service) const {
   return counts;
 }
 
+std::vector<lb_slot> State::words_of(const Service& service) const {
+  std::vector<lb_slot> all(service.slots);
+  const auto table = load(pins_.services()[service.number].table);
+  if (table.line != 0)
+    std::ranges::transform(slots_at(table), all.begin(),
+                           [](const auto& slot) { return load(slot); });
+  return all;
+}
+
 std::vector<std::uint16_t> State::current_of(const Service& service) const {
   std::vector<std::uint16_t> all;
-  const auto table = load(pins_.services()[service.number].table);
-  if (table.line == 0) return std::vector<std::uint16_t>(service.slots);
-  for (const auto& slot : slots_at(table)) all.push_back(load(slot).current);
+  for (const auto& slot : words_of(service)) all.push_back(slot.current);
   return all;
 }
 

@@ -83,6 +83,9 @@ const std::vector<Keys> documents{
      "[].last_resort",
      ""},
     {"save", "file", ""},
+    {"digest",
+     "tables epochs services[].service services[].tables services[].epochs services[].wrong_slots",
+     ""},
     {"settle", "closed_slots changed_slots removed notes", ""},
     {"trace --object " XDP_LB_OBJECT " [2001:db8::7]:1 [2001:db8::11]:53/udp",
      "interface program notes packets[].packet packets[].from packets[].to packets[].protocol "

@@ -174,6 +174,24 @@ BOOST_AUTO_TEST_CASE(a_change_that_nobody_confirms_is_taken_back) {
   check_status(machine.run("plan " + second), 0);
 }
 
+BOOST_AUTO_TEST_CASE(nodes_are_compared) {
+  Machine machine;
+  check_status(machine.run("apply " + file_with(interface + web + two + names + six)), 0);
+  const auto other = file_with(machine.loader.require("digest --json"));
+  check_status(machine.run("digest --against " + other), 0);
+  machine.loader.require("backend drain 192.0.2.10:80/tcp 10.0.0.3");
+  machine.loader.require("service del [2001:db8::10]:53/udp");
+  machine.loader.require("service add [2001:db8::11]:53/udp");
+  const auto outcome = machine.run("digest --against " + other);
+  check_status(outcome, 3);
+  for (const std::string line : {"service 192.0.2.10:80/tcp decides otherwise",
+                                 "service [2001:db8::11]:53/udp is here alone",
+                                 "service [2001:db8::10]:53/udp is there alone"})
+    BOOST_TEST(outcome.out.find(line) != std::string::npos, outcome.out);
+  check_refused(machine, {{"digest --against /run/none", 2, "can't read /run/none"},
+                          {"digest --against " + file_with("{}"), 2, "is no digest"}});
+}
+
 BOOST_AUTO_TEST_CASE(killed_while_applying, *boost::unit_test::precondition(has_strace)) {
   Machine machine;
   const auto first = file_with(interface + web + two);

@@ -86,7 +86,7 @@ const std::vector<std::string> all_verbs{
     "load",         "unload",       "status",      "service add", "service set",   "service del",
     "service list", "backend add",  "backend set", "backend del", "backend drain", "backend up",
     "backend down", "backend list", "settle",      "plan",        "apply",         "confirm",
-    "save",         "stats",        "trace",       "check"};
+    "save",         "digest",       "stats",       "trace",       "check"};
 
 BOOST_AUTO_TEST_SUITE(cli)
 

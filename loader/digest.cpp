@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+
+#include "loader/cli.h"
+#include "loader/output.h"
+#include "plugin/digest.h"
+#include "plugin/error.h"
+
+namespace xdplb {
+
+namespace {
+
+Json to_json(const Digest& digest) {
+  Json json{{"tables", digest.tables}, {"epochs", digest.epochs}, {"services", Json::array()}};
+  for (const auto& service : digest.services)
+    json["services"].push_back({{"service", service.service},
+                                {"tables", service.tables},
+                                {"epochs", service.epochs},
+                                {"wrong_slots", service.wrong}});
+  return json;
+}
+
+// Of each service its hash of tables.
+using Tables = std::map<std::string, std::string>;
+
+Tables tables_of(const Json& json) {
+  Tables tables;
+  for (const auto& service : json.at("services"))
+    tables[service.at("service").get<std::string>()] = service.at("tables").get<std::string>();
+  return tables;
+}
+
+Tables read_tables(const std::string& file) {
+  std::ifstream in(file);
+  if (!in)
+    throw Error("can't read " + file, "give what 'xdp-lb digest -j' printed on another node");
+  try {
+    return tables_of(Json::parse(in));
+  } catch (const Json::exception&) {
+    throw Error(file + " is no digest", "give what 'xdp-lb digest -j' printed on another node");
+  }
+}
+
+// What differs from another node's, a line each.
+std::vector<std::string> differences(const Tables& here, const Tables& there) {
+  std::vector<std::string> all;
+  for (const auto& [service, tables] : here) {
+    const auto found = there.find(service);
+    if (found == there.end())
+      all.push_back("service " + service + " is here alone");
+    else if (found->second != tables)
+      all.push_back("service " + service + " decides otherwise");
+  }
+  for (const auto& [service, tables] : there)
+    if (!here.contains(service)) all.push_back("service " + service + " is there alone");
+  return all;
+}
+
+void print_text(const Digest& digest) {
+  TextTable table;
+  table.row({"Service", "Tables", "Epochs", "Wrong slots"});
+  table.rule();
+  for (const auto& service : digest.services)
+    table.row({service.service, service.tables, service.epochs, std::to_string(service.wrong)});
+  if (table.empty()) table.row({"<No services>"});
+  table.print();
+  std::cout << "\nTables: " << digest.tables << "\nEpochs: " << digest.epochs << "\n";
+}
+
+}  // namespace
+
+int run_digest(const Arguments& arguments) {
+  Command command("digest", "Shows whether nodes decide alike: hashes of what decides for a flow.",
+                  "");
+  command.option("against", "FILE", "compare with what 'digest -j' printed on another node")
+      .epilogue("Exit code 3: a table is not what the configuration means, or a service differs.");
+  if (!command.parse(arguments)) return 0;
+  const auto against = command.get("against");
+  const auto there = against ? read_tables(*against) : Tables{};
+  const PinLock lock(command.pin_path(), Access::read);
+  const auto digest = digest_of(Pins(command.pin_path(), Access::read));
+  auto json = to_json(digest);
+  const auto differ = against ? differences(tables_of(json), there) : std::vector<std::string>{};
+  if (against) json["differences"] = differ;
+  if (command.json())
+    print_json(json);
+  else
+    print_text(digest);
+  for (const auto& line : differ)
+    if (!command.json()) std::cout << line << "\n";
+  const bool wrong =
+      std::ranges::any_of(digest.services, [](const auto& service) { return service.wrong != 0; });
+  return wrong || !differ.empty() ? 3 : 0;
+}
+
+}  // namespace xdplb

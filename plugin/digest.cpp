@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/digest.h"
+
+#include <algorithm>
+#include <map>
+#include <span>
+
+#include "plugin/hex.h"
+#include "plugin/plan.h"
+#include "plugin/siphash.h"
+
+namespace xdplb {
+
+namespace {
+
+class Hash {
+ public:
+  void add(const void* data, std::size_t size) {
+    bytes_.append(static_cast<const char*>(data), size);
+  }
+  void add(const BackendId& id) {
+    add(id.address.bytes().data(), id.address.bytes().size());
+    add(&id.port, sizeof(id.port));
+  }
+  void add(const std::string& text) { bytes_ += text + '\0'; }
+
+  [[nodiscard]] std::string text() const {
+    std::string text;
+    for (const std::uint8_t part : {1, 2}) {
+      const std::array<std::uint8_t, 16> key{part};
+      const auto hash =
+          siphash24(key, {reinterpret_cast<const std::uint8_t*>(bytes_.data()), bytes_.size()});
+      std::array<std::uint8_t, 8> big{};
+      for (std::size_t i = 0; i < big.size(); i++)
+        big.at(i) = static_cast<std::uint8_t>(hash >> (56 - 8 * i));
+      text += hex(big);
+    }
+    return text;
+  }
+
+ private:
+  std::string bytes_;
+};
+
+// The addresses of a service's backends, by handle; ports as packets get them.
+class Names {
+ public:
+  Names(const State& state, const Service& service) {
+    for (auto backend : state.backends(service.number)) {
+      if (backend.id.port == 0) backend.id.port = service.id.port;
+      all_[static_cast<std::uint16_t>(backend.handle)] = backend.id;
+    }
+  }
+  [[nodiscard]] BackendId of(std::uint16_t handle) const {
+    const auto found = all_.find(handle);
+    return found == all_.end() ? BackendId{} : found->second;
+  }
+
+ private:
+  std::map<std::uint16_t, BackendId> all_;
+};
+
+void add_decisions(Hash& hash, const Pins& pins, const Service& service) {
+  const auto& record = pins.services()[service.number];
+  const auto table = load(record.table);
+  hash.add(service.id.to_string());
+  for (const auto key : record.key) hash.add(&key, sizeof(key));
+  const std::uint8_t rest[] = {table.k, table.source_prefix, record.fragments};
+  hash.add(rest, sizeof(rest));
+}
+
+ServiceDigest digest_of(const Pins& pins, const State& state, const Service& service) {
+  const Names names(state, service);
+  Hash tables;
+  Hash epochs;
+  add_decisions(tables, pins, service);
+  add_decisions(epochs, pins, service);
+  const auto slots = state.words_of(service);
+  for (std::uint32_t i = 0; i < slots.size(); i++) {
+    tables.add(names.of(slots[i].current));
+    if (is_clean(slots[i])) continue;
+    epochs.add(&i, sizeof(i));
+    epochs.add(names.of(slots[i].current));
+    epochs.add(names.of(slots[i].previous));
+  }
+  return {service.id.to_string(), tables.text(), epochs.text(), 0};
+}
+
+}  // namespace
+
+Digest digest_of(const Pins& pins) {
+  const auto image = Pins::empty(pins.arena_size(), 1);
+  std::ranges::copy(pins.meta().cluster_key, image.meta().cluster_key);
+  State(image).apply(wanted_services(running_config(pins, Detail::full), false));
+  const State now(pins);
+  const State meant(image);
+  Digest digest;
+  Hash tables;
+  Hash epochs;
+  for (const auto& service : now.services()) {
+    auto& one = digest.services.emplace_back(digest_of(pins, now, service));
+    const auto other = meant.service(service.id);
+    const Names names(now, service);
+    const Names meant_names(meant, other);
+    const auto slots = now.current_of(service);
+    const auto wanted = meant.current_of(other);
+    for (std::size_t i = 0; i < slots.size(); i++)
+      one.wrong += names.of(slots[i]) != meant_names.of(wanted[i]) ? 1 : 0;
+    tables.add(one.tables);
+    epochs.add(one.epochs);
+  }
+  digest.tables = tables.text();
+  digest.epochs = epochs.text();
+  return digest;
+}
+
+}  // namespace xdplb
