@@ -25,9 +25,11 @@ std::string level_name(Level level) {
 }  // namespace
 
 int run_check(const Arguments& arguments) {
-  Command command("check", "Examines what this host and its interfaces can do.", "[IFNAME...]");
+  Command command("check", "Examines this host, its interfaces and the ways to backends.",
+                  "[IFNAME...]");
+  command.epilogue("Without IFNAME: the interfaces that the component is on. Changes nothing.");
   if (!command.parse(arguments)) return 0;
-  const auto findings = check_host(command.parameters(), command.pin_path());
+  const auto findings = check(command.parameters(), command.pin_path());
   Json json = Json::array();
   for (const auto& finding : findings) {
     json.push_back({{"level", level_name(finding.level)},

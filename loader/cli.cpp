@@ -31,6 +31,7 @@ constexpr std::array verbs{
     Verb{"backend up", "give it new flows again", run_backend_up},
     Verb{"backend down", "take it out: it doesn't answer", run_backend_down},
     Verb{"backend list", "list the backends", run_backend_list},
+    Verb{"backend-setup", "print what a backend needs", run_backend_setup},
     Verb{"settle", "finish what waited for flows to end", run_settle},
     Verb{"plan", "show what a configuration file would change", run_plan},
     Verb{"apply", "make what runs what a configuration file says", run_apply},
@@ -39,7 +40,7 @@ constexpr std::array verbs{
     Verb{"digest", "show whether nodes decide alike", run_digest},
     Verb{"stats", "show counters of services and backends", run_stats},
     Verb{"trace", "show what becomes of a packet, and why", run_trace},
-    Verb{"check", "examine what this host can do", run_check},
+    Verb{"check", "examine this host and the ways to backends", run_check},
 };
 
 void print_version() { std::cout << "xdp-lb " XDP_LB_VERSION "\n"; }

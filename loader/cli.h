@@ -66,6 +66,7 @@ int run_backend_drain(const Arguments& arguments);
 int run_backend_up(const Arguments& arguments);
 int run_backend_down(const Arguments& arguments);
 int run_backend_list(const Arguments& arguments);
+int run_backend_setup(const Arguments& arguments);
 int run_settle(const Arguments& arguments);
 int run_plan(const Arguments& arguments);
 int run_apply(const Arguments& arguments);

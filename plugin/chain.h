@@ -100,6 +100,9 @@ void detach(const Interface& interface, const Component& component);
 // As its file's name has it, "1.3.1"; empty where that tells nothing.
 std::string libxdp_version();
 
+// The object that it makes dispatchers from; empty where that isn't beside it.
+std::string dispatcher_file();
+
 // Does a component that uses the map run anywhere, in other network namespaces too? Those just
 // detached don't count: libxdp before 1.4.1 leaks their descriptors into this process.
 bool runs_anywhere(std::uint32_t arena_id, const std::set<std::uint32_t>& detached);

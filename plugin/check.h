@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What this host can do for the component, a finding each, with the remedy.
+// What this host can do for the component, and what is wrong with what it does: a finding each,
+// with the remedy. Changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,12 @@ struct Finding {
   Level level = Level::ok;
   std::string subject;  // kernel, bpffs, eth0 ...
   std::string text;
-  std::string remedy;  // empty with ok
+  std::string remedy{};  // empty with ok
 };
+using Findings = std::vector<Finding>;
 
-// The host, and then each of the interfaces named. Changes nothing.
-std::vector<Finding> check_host(const std::vector<std::string>& ifnames,
-                                const std::string& pin_path);
+// The host; each of the interfaces named, or else of those that the component is on; and, where
+// maps are pinned, the services, with the ways to their backends.
+Findings check(const std::vector<std::string>& ifnames, const std::string& pin_path);
 
 }  // namespace xdplb

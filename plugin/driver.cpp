@@ -11,6 +11,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string_view>
+#include <vector>
 
 #include "plugin/fd.h"
 #include "plugin/netlink.h"
@@ -42,17 +44,42 @@ std::uint16_t netdev_family() {
   return family;
 }
 
+// command: one of ethtool's structures, which the answer comes into.
+bool ask_ethtool(const std::string& ifname, void* command) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strncpy(request.ifr_name, ifname.c_str(), sizeof(request.ifr_name) - 1);
+  request.ifr_data = static_cast<char*>(command);
+  return socket && ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0;
+}
+
+// An ethtool structure that ends with an array, in whole words.
+template <typename Head>
+class WithArray {
+ public:
+  WithArray(std::uint32_t command, std::size_t bytes) : words_((sizeof(Head) + bytes + 3) / 4) {
+    head().cmd = command;
+  }
+  Head& head() { return *reinterpret_cast<Head*>(words_.data()); }
+  void* get() { return words_.data(); }
+
+ private:
+  std::vector<std::uint32_t> words_;
+};
+
+std::uint32_t count_features(const std::string& ifname) {
+  WithArray<ethtool_sset_info> sets(ETHTOOL_GSSET_INFO, sizeof(std::uint32_t));
+  sets.head().sset_mask = 1ULL << ETH_SS_FEATURES;
+  if (!ask_ethtool(ifname, sets.get()) || sets.head().sset_mask == 0) return 0;
+  return sets.head().data[0];
+}
+
 }  // namespace
 
 std::string driver_name(const std::string& ifname) {
-  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ethtool_drvinfo info{};
   info.cmd = ETHTOOL_GDRVINFO;
-  ifreq request{};
-  std::strncpy(request.ifr_name, ifname.c_str(), sizeof(request.ifr_name) - 1);
-  request.ifr_data = reinterpret_cast<char*>(&info);
-  if (!socket || ::ioctl(socket.get(), SIOCETHTOOL, &request) != 0) return "unknown";
-  return info.driver;
+  return ask_ethtool(ifname, &info) ? info.driver : "unknown";
 }
 
 std::optional<XdpFeatures> xdp_features(unsigned ifindex) {
@@ -73,6 +100,36 @@ std::optional<XdpFeatures> xdp_features(unsigned ifindex) {
     });
   });
   return features;
+}
+
+std::optional<Offloads> rx_offloads(const std::string& ifname) {
+  const auto count = count_features(ifname);
+  const auto blocks = (count + 31) / 32;
+  WithArray<ethtool_gstrings> names(ETHTOOL_GSTRINGS, std::size_t{count} * ETH_GSTRING_LEN);
+  names.head().string_set = ETH_SS_FEATURES;
+  names.head().len = count;
+  WithArray<ethtool_gfeatures> features(ETHTOOL_GFEATURES,
+                                        blocks * sizeof(ethtool_get_features_block));
+  features.head().size = blocks;
+  if (count == 0 || !ask_ethtool(ifname, names.get()) || !ask_ethtool(ifname, features.get()))
+    return std::nullopt;
+  Offloads offloads;
+  for (std::uint32_t i = 0; i < count; i++) {
+    if ((features.head().features[i / 32].active >> (i % 32) & 1) == 0) continue;
+    const std::string_view name =
+        reinterpret_cast<const char*>(names.head().data) + std::size_t{i} * ETH_GSTRING_LEN;
+    offloads.vlan |= name == "rx-vlan-hw-parse" || name == "rx-vlan-stag-hw-parse";
+    offloads.merges |= name == "rx-lro" || name == "rx-gro-hw";
+  }
+  return offloads;
+}
+
+std::optional<Queues> rx_queues(const std::string& ifname) {
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  if (!ask_ethtool(ifname, &channels)) return std::nullopt;
+  return Queues{channels.rx_count + channels.combined_count,
+                channels.max_rx + channels.max_combined, channels.max_combined != 0};
 }
 
 }  // namespace xdplb

@@ -17,4 +17,19 @@ struct XdpFeatures {
 // As the netdev netlink family tells it since Linux 6.3; nothing on older kernels.
 std::optional<XdpFeatures> xdp_features(unsigned ifindex);
 
+// What the device does to packets before XDP sees them.
+struct Offloads {
+  bool vlan = false;    // strips their VLAN tags (rxvlan)
+  bool merges = false;  // makes one of several (lro, rx-gro-hw)
+};
+std::optional<Offloads> rx_offloads(const std::string& ifname);  // nothing where it doesn't say
+
+// Receive queues: packets are spread over them, and each has a CPU.
+struct Queues {
+  unsigned rx = 0;
+  unsigned most = 0;
+  bool combined = false;  // with send queues, in ethtool's words
+};
+std::optional<Queues> rx_queues(const std::string& ifname);  // nothing where it doesn't say
+
 }  // namespace xdplb

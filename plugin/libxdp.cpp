@@ -8,13 +8,27 @@
 
 namespace xdplb {
 
-std::string libxdp_version() {
+namespace {
+
+std::filesystem::path library() {
   Dl_info info{};
   if (::dladdr(reinterpret_cast<void*>(&xdp_program__attach), &info) == 0) return {};
   std::error_code error;
-  const auto file = std::filesystem::canonical(info.dli_fname, error).filename().string();
+  return std::filesystem::canonical(info.dli_fname, error);
+}
+
+}  // namespace
+
+std::string libxdp_version() {
+  const auto file = library().filename().string();
   constexpr std::string_view prefix = "libxdp.so.";
   return file.starts_with(prefix) ? file.substr(prefix.size()) : std::string{};
+}
+
+std::string dispatcher_file() {
+  const auto file = library().parent_path() / "bpf" / "xdp-dispatcher.o";
+  std::error_code error;
+  return std::filesystem::is_regular_file(file, error) ? file.string() : std::string{};
 }
 
 Mode from_libxdp(xdp_attach_mode mode) {

@@ -54,6 +54,20 @@ constexpr std::array states{Word<BackendState>{BackendState::up, "up"},
 
 }  // namespace
 
+unsigned outer_bytes(Forward forward, bool backend_v4) {
+  const unsigned ip = backend_v4 ? 20 : 40;
+  switch (forward) {
+    case Forward::ipip:
+      return ip;
+    case Forward::gue:
+      return ip + 12;
+    case Forward::gre:
+      return ip + 4;
+    default:
+      return 0;
+  }
+}
+
 std::string_view to_string(Forward forward) { return word_of<Forward>(forwards, forward); }
 std::string_view to_string(Balance balance) { return word_of<Balance>(balances, balance); }
 std::string_view to_string(Fragments fragments) {

@@ -25,6 +25,14 @@ constexpr bool is_tunnel(Forward forward) {
   return forward == Forward::ipip || forward == Forward::gue || forward == Forward::gre;
 }
 
+// Is it rewritten, and its replies come back through the balancer?
+constexpr bool is_rewriting(Forward forward) {
+  return forward == Forward::nat || forward == Forward::fullnat;
+}
+
+// What the outer header adds to a packet, to a backend of that family.
+unsigned outer_bytes(Forward forward, bool backend_v4);
+
 std::string_view to_string(Forward forward);
 std::string_view to_string(Balance balance);
 std::optional<Forward> parse_forward(std::string_view text);

@@ -10,8 +10,6 @@ namespace xdplb {
 
 namespace {
 
-bool rewrites(Forward forward) { return forward == Forward::nat || forward == Forward::fullnat; }
-
 void require_port(const ServiceId& id, Forward forward) {
   if (id.port == 0)
     throw Error("service " + id.to_string() + " takes every port, which mode " +
@@ -105,13 +103,13 @@ void require_service(const ServiceId& id, const ServiceOptions& options) {
     throw Error("an epoch of " + std::to_string(options.epoch) + " seconds",
                 "give a number of seconds from 1 to " + std::to_string(max_epoch));
   require_clients(id, options.pool);
-  if (rewrites(options.forward)) require_port(id, options.forward);
+  if (is_rewriting(options.forward)) require_port(id, options.forward);
   if (options.forward == Forward::fullnat) require_pool(id, options);
 }
 
 void require_backend(const ServiceId& id, const ServiceOptions& options, const BackendId& backend,
                      Forward forward) {
-  if (rewrites(forward)) return require_rewritable(id, options, backend, forward);
+  if (is_rewriting(forward)) return require_rewritable(id, options, backend, forward);
   if (backend.port != 0)
     throw Error("backend " + backend.to_string() + " of service " + id.to_string() + ": mode " +
                     std::string(to_string(forward)) + " doesn't change the packet's port",

@@ -7,12 +7,11 @@
 #include <set>
 #include <thread>
 
-#include "plugin/component.h"
-#include "plugin/driver.h"
 #include "plugin/egress.h"
 #include "plugin/error.h"
 #include "plugin/neighbour.h"
 #include "plugin/vlan.h"
+#include "plugin/way.h"
 
 namespace xdplb {
 
@@ -20,108 +19,18 @@ namespace {
 
 constexpr std::size_t most_notes = 10;
 
-// XDP can't send out of every interface, and what it can't send is lost without a trace. Out of the
-// one that a packet came in by it always can.
-std::string egress_problem(const Pins& pins, const Interface& interface) {
-  const auto features = xdp_features(interface.index);
-  if (!features || features->redirect_target) return {};
-  const auto loaded = places({interface.name}, pins.path());
-  if (loaded[0].chain.ours() != nullptr) return {};
-  return "its way out, " + interface.name +
-         ", takes no packets from XDP; they are lost unless they came in by it";
-}
-
-// The interface that XDP sends through where a route leads to this one.
-const Interface* egress(const std::vector<Interface>& all, unsigned index) {
-  while (true) {
-    const auto found = std::ranges::find(all, index, &Interface::index);
-    if (found == all.end()) return nullptr;
-    if (found->kind != "vlan") return &*found;
-    index = found->parent;
-  }
-}
-
-unsigned outer_bytes(Forward forward, const Address& backend) {
-  const unsigned ip = backend.is_v4() ? 20 : 40;
-  switch (forward) {
-    case Forward::ipip:
-      return ip;
-    case Forward::gue:
-      return ip + 12;
-    case Forward::gre:
-      return ip + 4;
-    default:
-      return 0;
-  }
-}
-
-// What is wrong where the way can't carry packets that nobody may make smaller.
-std::string mtu_problem(const std::vector<Interface>& all, unsigned ifindex, unsigned route_mtu,
-                        Forward forward, const Address& backend) {
-  constexpr unsigned least = 1280;  // of IPv6: RFC 8200 5
-  const auto outer = outer_bytes(forward, backend);
-  const auto interface = std::ranges::find(all, ifindex, &Interface::index);
-  if (outer == 0 || interface == all.end()) return {};
-  const auto mtu = route_mtu != 0 ? route_mtu : interface->mtu;
-  if (mtu >= least + outer) return {};
-  return (route_mtu != 0 ? "its route out of " : "its way out, ") + interface->name + ", has MTU " +
-         std::to_string(mtu) + "; IPv6 needs " + std::to_string(least) + ", and mode " +
-         std::string(to_string(forward)) + " " + std::to_string(outer) +
-         " more: " + std::to_string(least + outer);
-}
-
-bool is_v6(const Pins& pins, const Backend& backend) {
-  return load(pins.services()[backend.service].conf).family == LB_IPV6;
-}
-
-std::string attend_static(const std::vector<Interface>& all, const lb_hop& hop) {
-  const auto* interface = egress(all, hop.ifindex);
-  if (interface == nullptr)
-    return "the interface of its next hop is gone; its packets are lost until --next-hop names "
-           "another";
-  if (!std::ranges::equal(interface->mac, hop.src))
-    return "its packets have a source address that " + interface->name +
-           " no longer has; give --next-hop again";
-  return {};
-}
-
-// The one whose link address packets to this address need.
-const Address& neighbour_of(const Route& route, const Address& address) {
-  return route.gateway ? *route.gateway : address;
-}
-
-std::string attend_routed(const Pins& pins, State& state, const std::vector<Interface>& all,
-                          const Backend& backend) {
-  const auto& address = backend.id.address;
-  const bool tunnel = is_tunnel(backend.forward);
-  const auto route = route_to(address);
-  state.set_local(backend, route && route->local);
-  if (!route) return "no route; its packets are dropped (no-route) until there is one";
-  if (route->local) return {};
-  if (!route->on_link && backend.forward == Forward::l2)
-    return "it is behind a gateway, which mode l2 can't pass; its packets are dropped (off-link) "
-           "until its route leads to it directly";
-  if (route->source) state.set_source(backend, *route->source);
-  keep_neighbour(neighbour_of(*route, address), route->ifindex);
-  const auto* interface = egress(all, route->ifindex);
-  if (interface == nullptr) return {};
-  if (tunnel) allow_egress(pins, interface->index);
-  auto problem = egress_problem(pins, *interface);
-  if (!problem.empty() || !is_v6(pins, backend)) return problem;
-  return mtu_problem(all, route->ifindex, route->mtu, backend.forward, address);
-}
-
 std::string attend(const Pins& pins, State& state, const std::vector<Interface>& all,
                    const Backend& backend) {
   try {
-    if (!backend.hop) return attend_routed(pins, state, all, backend);
-    const auto route = route_to(backend.id.address);
-    state.set_local(backend, route && route->local);
-    if (route && route->source) state.set_source(backend, *route->source);
-    if (is_tunnel(backend.forward)) allow_egress(pins, backend.hop->ifindex);
-    auto problem = attend_static(all, *backend.hop);
-    if (!problem.empty() || !is_v6(pins, backend)) return problem;
-    return mtu_problem(all, backend.hop->ifindex, 0, backend.forward, backend.id.address);
+    const auto way = way_to(all, backend.id.address, backend.hop);
+    const bool led = backend.hop || route_trouble(way, backend.forward).none();
+    state.set_local(backend, way.local());
+    if (led && way.route && way.route->source) state.set_source(backend, *way.route->source);
+    if (led && !way.local()) {
+      if (!backend.hop) keep_neighbour(way.neighbour(backend.id.address), way.route->ifindex);
+      if (way.out != nullptr && is_tunnel(backend.forward)) allow_egress(pins, way.out->index);
+    }
+    return way_trouble(pins, backend, way).text;
   } catch (const SystemError& error) {
     if (error.error() == ENOBUFS)
       return "the kernel's neighbour table is full: raise net.ipv4.neigh.default.gc_thresh3, and "
@@ -164,10 +73,10 @@ void resolve_ahead(const std::vector<Address>& addresses) {
   std::vector<Wanted> wanted;
   for (const auto& address : addresses) {
     try {
-      const auto route = route_to(address);
-      if (!route || route->local) continue;
-      wanted.push_back({neighbour_of(*route, address), route->ifindex});
-      keep_neighbour(wanted.back().neighbour, route->ifindex);
+      const Way way{.route = route_to(address)};
+      if (!way.route || way.local()) continue;
+      wanted.push_back({way.neighbour(address), way.route->ifindex});
+      keep_neighbour(wanted.back().neighbour, wanted.back().ifindex);
     } catch (const SystemError&) {  // attend_backends() says it
     }
   }
@@ -218,22 +127,18 @@ void look_ahead(const Address& address, BackendChange& change) {
 void require_mtu(const ServiceId& service, const BackendId& backend, Forward forward,
                  const std::optional<lb_hop>& hop) {
   if (service.vip.is_v4() || !is_tunnel(forward)) return;
-  const auto route = hop ? std::nullopt : route_to(backend.address);
-  if (!hop && (!route || route->local)) return;
-  const auto problem = mtu_problem(interfaces(), hop ? hop->ifindex : route->ifindex,
-                                   hop ? 0 : route->mtu, forward, backend.address);
-  if (!problem.empty())
-    throw Error(
-        "backend " + backend.to_string() + " of service " + service.to_string() + ": " + problem,
-        "give the way a larger MTU, or use a mode with a smaller outer header");
+  const auto all = interfaces();
+  const auto trouble = mtu_trouble(way_to(all, backend.address, hop), backend.address, forward);
+  if (!trouble.none())
+    throw Error("backend " + backend.to_string() + " of service " + service.to_string() + ": " +
+                    trouble.text,
+                trouble.remedy);
 }
 
 void open_way(const Pins& pins, const Address& backend, const std::optional<lb_hop>& hop) {
-  const auto route = hop ? std::nullopt : route_to(backend);
-  if (!hop && (!route || route->local)) return;
   const auto all = interfaces();
-  const auto* interface = egress(all, hop ? hop->ifindex : route->ifindex);
-  if (interface != nullptr) allow_egress(pins, interface->index);
+  const auto way = way_to(all, backend, hop);
+  if (way.out != nullptr && !way.local()) allow_egress(pins, way.out->index);
 }
 
 void open_way(const Pins& pins, State& state, const Backend& backend,
@@ -255,14 +160,13 @@ void release_backends(const std::vector<Backend>& left, const std::vector<Backen
   std::set<Address> kept;
   for (const auto& backend : left) {
     if (backend.hop) continue;
-    const auto route = route_to(backend.id.address);
-    kept.insert(route ? neighbour_of(*route, backend.id.address) : backend.id.address);
+    kept.insert(Way{.route = route_to(backend.id.address)}.neighbour(backend.id.address));
   }
   for (const auto& backend : gone) {
-    const auto route = backend.hop ? std::nullopt : route_to(backend.id.address);
-    if (!route) continue;
-    const auto& neighbour = neighbour_of(*route, backend.id.address);
-    if (!kept.contains(neighbour)) release_neighbour(neighbour, route->ifindex);
+    const Way way{.route = backend.hop ? std::nullopt : route_to(backend.id.address)};
+    if (!way.route) continue;
+    const auto& neighbour = way.neighbour(backend.id.address);
+    if (!kept.contains(neighbour)) release_neighbour(neighbour, way.route->ifindex);
   }
 }
 

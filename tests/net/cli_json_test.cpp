@@ -98,6 +98,10 @@ const std::vector<Keys> documents{
      "interface program notes packets[].packet packets[].from packets[].to packets[].protocol "
      "packets[].reason packets[].verdict packets[].out",
      ""},
+    {"backend-setup 192.0.2.10:80/tcp 10.0.0.3",
+     "[].service [].backend [].forward [].needs [].commands[] [].files[].path [].files[].lines[] "
+     "[].advice",
+     "[].mss [].advice[]"},
     {"check eth0", "[].level [].subject [].text [].remedy", ""}};
 
 Json parsed(const Outcome& outcome) {

@@ -75,18 +75,21 @@ std::vector<std::string> listed_verbs(const std::string& help) {
   std::vector<std::string> verbs;
   std::istringstream lines(help);
   for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("  ")) {
-      const auto name = line.substr(2, line.find("  ", 2) - 2);
-      verbs.push_back(name);
-    }
+    if (line.starts_with("  ")) verbs.push_back(line.substr(2, line.find("  ", 2) - 2));
   return verbs;
 }
 
-const std::vector<std::string> all_verbs{
-    "load",         "unload",       "status",      "service add", "service set",   "service del",
-    "service list", "backend add",  "backend set", "backend del", "backend drain", "backend up",
-    "backend down", "backend list", "settle",      "plan",        "apply",         "confirm",
-    "save",         "digest",       "stats",       "trace",       "check"};
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words;
+  std::istringstream all(text);
+  for (std::string word; std::getline(all, word, ',');) words.push_back(word);
+  return words;
+}
+
+const auto all_verbs = split(
+    "load,unload,status,service add,service set,service del,service list,backend add,backend set,"
+    "backend del,backend drain,backend up,backend down,backend list,backend-setup,settle,plan,"
+    "apply,confirm,save,digest,stats,trace,check");
 
 BOOST_AUTO_TEST_SUITE(cli)
 
@@ -196,12 +199,13 @@ BOOST_AUTO_TEST_CASE(no_abbreviations) {
 BOOST_AUTO_TEST_CASE(wrong_numbers_of_parameters) {
   for (const std::string line :
        {"load", "service add", "service set", "service del", "backend add", "backend add a",
-        "backend set a", "backend del a", "backend drain a", "backend up a", "backend down a"})
+        "backend set a", "backend del a", "backend drain a", "backend up a", "backend down a",
+        "backend-setup"})
     check_refused([&] { run_cli(harmless(line)); }, "parameters are missing");
   for (const std::string line :
        {"service add a b", "service set a b", "service del a b", "service list b",
         "backend add a a b", "backend set a a b", "backend del a a b", "backend list a b",
-        "stats a b", "backend drain a a b", "backend up a a b", "settle b"})
+        "stats a b", "backend drain a a b", "backend up a a b", "backend-setup a a b", "settle b"})
     check_refused([&] { run_cli(harmless(line)); }, "unexpected parameter 'b'");
 }
 
