@@ -42,10 +42,11 @@ Said run(const Arguments& arguments) {
   return {code, out.text(), err.text()};
 }
 
-Arguments words(const std::string& text) {
+Arguments words(const std::string& text, char end = ' ') {
   std::istringstream in(text);
   Arguments all;
-  for (std::string word; in >> word;) all.push_back(word);
+  for (std::string word; std::getline(in, word, end);)
+    if (!word.empty()) all.push_back(word);
   return all;
 }
 
@@ -79,17 +80,11 @@ std::vector<std::string> listed_verbs(const std::string& help) {
   return verbs;
 }
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> words;
-  std::istringstream all(text);
-  for (std::string word; std::getline(all, word, ',');) words.push_back(word);
-  return words;
-}
-
-const auto all_verbs = split(
+const auto all_verbs = words(
     "load,unload,status,service add,service set,service del,service list,backend add,backend set,"
     "backend del,backend drain,backend up,backend down,backend list,backend-setup,settle,plan,"
-    "apply,confirm,save,digest,stats,trace,check");
+    "apply,confirm,save,digest,stats,trace,check",
+    ',');
 
 BOOST_AUTO_TEST_SUITE(cli)
 
