@@ -75,7 +75,7 @@ BOOST_DATA_TEST_CASE(the_backend_named_gets_the_connection,
   const bool v4 = family == "ipv4";
   TestService service(loader, vip(10, v4) + ":80/tcp", forward_options(forward, v4));
   for (const int number : {1, 2, 4}) service.add(member_of(service, forward, number, 8080));
-  const auto flows = trace_flows(loader, service, counts(150, 2000));
+  const auto flows = trace_flows(loader, service, counts(50, 2000));
   std::map<std::string, int> named;
   for (const auto& [from, traced] : flows) {
     const auto who = split(site.get(from, service.endpoint()).body)[0];
