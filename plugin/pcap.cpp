@@ -87,6 +87,9 @@ std::vector<CapturedFrame> parse_pcap(std::span<const std::uint8_t> file, const 
     if (size > max_frame || captured > size)
       reader.refuse(": packet " + std::to_string(frames.size() + 1) + " has " +
                     std::to_string(captured) + " of " + std::to_string(size) + " bytes");
+    if (fraction * unit >= second)
+      reader.refuse(": packet " + std::to_string(frames.size() + 1) +
+                    " has a fraction of a second that is none");
     const auto bytes = reader.bytes(captured);
     frames.push_back({seconds * second + fraction * unit, size, Frame(bytes.begin(), bytes.end())});
   }

@@ -81,6 +81,8 @@ BOOST_AUTO_TEST_CASE(broken_packets_are_refused) {
                   " ends within a packet");
   check_refused(with_byte(file, 24 + 8, 6), ": packet 1 has 6 of 5 bytes");
   check_refused(with_byte(file, 24 + 15, 1), ": packet 1 has 3 of 16777221 bytes");
+  check_refused(with_byte(file, 24 + 6, 0x10),
+                ": packet 1 has a fraction of a second that is none");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_written_is_read) {
