@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "plugin/config_reader.h"
+#include "plugin/hex.h"
 
 namespace xdplb {
 
@@ -177,6 +178,19 @@ class Reader {
   Config config_{};
 };
 
+// What was given can have any characters, those that break a line or move a cursor among them.
+std::string in_one_line(std::string_view given) {
+  std::string line;
+  for (const auto c : given) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (byte < 0x20 || byte == 0x7f)
+      line += "\\x" + hex(std::array{byte});
+    else
+      line += c;
+  }
+  return line;
+}
+
 std::string described(const std::string& name, std::vector<Mistake>& mistakes) {
   std::ranges::stable_sort(mistakes, {},
                            [](const auto& one) { return std::pair(one.at.line, one.at.column); });
@@ -185,8 +199,8 @@ std::string described(const std::string& name, std::vector<Mistake>& mistakes) {
     if (!text.empty()) text += "\n";
     text += name;
     if (at.line != 0) text += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
-    text += ": " + what;
-    if (!hint.empty()) text += "; " + hint;
+    text += ": " + in_one_line(what);
+    if (!hint.empty()) text += "; " + in_one_line(hint);
   }
   return text;
 }

@@ -158,6 +158,8 @@ BOOST_AUTO_TEST_CASE(text_means_what_it_was_made_from) {
 
 BOOST_AUTO_TEST_CASE(mistakes) {
   check_mistake("a = ", "f:1:");
+  check_mistake("a = f\n", "f:1:6: Error while parsing boolean: expected 'false', saw 'f\\x0a'");
+  check_mistake("arena = \"\\n\\u001b\"", "f:1:9: arena '\\x0a\\x1b' is not a power");
   check_mistake("arena = \"7M\"", "f:1:9: arena '7M' is not a power of two");
   check_mistake("arena = 8", "f:1:9: arena is not a text; write it in double quotes");
   check_mistake("exceptions = 1025", "f:1:14: exceptions is not a power of two");
