@@ -6,12 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/parse_unusual.h"
-
-#define REQUIRE(condition)     \
-  do {                         \
-    if (!(condition)) abort(); \
-  } while (0)
+#include "bpf/icmp.h"
+#include "plugin/dissect.h"
+#include "tests/fuzz/require.h"
 
 static void require_inside(const struct packet* pkt, uint32_t frame) {
   REQUIRE(pkt->l3 == 14 || pkt->l3 == 18 || pkt->l3 == 22);
@@ -29,12 +26,42 @@ static void require_same(const struct packet* quick, const struct packet* thorou
   REQUIRE(quick->l4 == thorough->l4 && quick->part == thorough->part);
 }
 
+static void require_quote(void* data, void* end, const struct packet* pkt) {
+  struct packet flow = *pkt;
+  if (icmp_quoted(data, end, pkt, &flow) != QUOTED) return;
+  REQUIRE(is_transport(flow.proto) && flow.family == pkt->family);
+  REQUIRE(flow.l4 >= pkt->l4 + 8u + 20u && flow.l4 + 4u <= pkt->bytes);
+  REQUIRE(memcmp(flow.dst, pkt->dst, sizeof(flow.dst)) == 0);
+}
+
+// Flows, and with them hashes, are those of packets alone.
+static void require_dissected(const uint8_t* frame, uint32_t size, enum parsed parsed,
+                              const struct packet* pkt) {
+  static const __u64 key[7] = {1, 3, 5, 7, 9, 11, 13};
+  struct Dissected own, flow;
+  lb_dissect(frame, size, &own, &flow);
+  REQUIRE(own.family == pkt->family);
+  REQUIRE(own.is_flow == (parsed <= PARSED_LATER_FRAGMENT));
+  REQUIRE(parsed == PARSED_ICMP || memcmp(&own, &flow, sizeof(own)) == 0);
+  if (own.family == LB_NO_FAMILY) return;
+  REQUIRE(memcmp(own.key.dst, pkt->dst, sizeof(pkt->dst)) == 0);
+  for (uint32_t prefix = 0; prefix <= (own.family == LB_IPV4 ? 32 : 128); prefix++)
+    lb_hash_flow(key, &flow, prefix);
+}
+
+// The frame, in just as many bytes, so that a step beyond its end is seen.
+static uint8_t* copied(const uint8_t* bytes, size_t size) {
+  uint8_t* copy = malloc(size);
+  REQUIRE(copy != NULL);
+  memcpy(copy, bytes, size);
+  return copy;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
-  if (size > 65535) return 0;
+  if (size == 0 || size > 65535) return 0;
   struct packet quick = {0};
   struct packet thorough = {0};
-  uint8_t* copy = malloc(size ? size : 1);  // so that a step beyond its end is seen
-  memcpy(copy, bytes, size);
+  uint8_t* copy = copied(bytes, size);
   const bool usual = parse_usual(copy, copy + size, &quick);
   const enum parsed parsed = parse_unusual(copy, copy + size, size, &thorough);
   if (usual) {
@@ -42,9 +69,14 @@ int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     require_same(&quick, &thorough);
   }
   if (parsed == PARSED || parsed == PARSED_FRAGMENT) require_inside(&thorough, size);
-  if (parsed == PARSED_ICMP) REQUIRE(is_icmp(&thorough) && thorough.l4 + 8u <= thorough.bytes);
   if (parsed == PARSED_NOT_IP) REQUIRE(thorough.family == LB_NO_FAMILY && thorough.bytes == size);
+  require_dissected(copy, size, parsed, &thorough);
+  if (parsed == PARSED_ICMP) {
+    REQUIRE(is_icmp(&thorough) && thorough.l4 + 8u <= thorough.bytes);
+    require_quote(copy, copy + size, &thorough);
+  }
   REQUIRE(memcmp(copy, bytes, size) == 0);
+  if (parsed == PARSED_ICMP) icmp_echo_reply(copy, copy + size, &thorough);
   free(copy);
   return 0;
 }
