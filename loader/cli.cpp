@@ -39,6 +39,7 @@ constexpr std::array verbs{
     Verb{"save", "print what runs as a configuration file", run_save},
     Verb{"digest", "show whether nodes decide alike", run_digest},
     Verb{"stats", "show counters of services and backends", run_stats},
+    Verb{"metrics", "print counters for Prometheus", run_metrics},
     Verb{"trace", "show what becomes of a packet, and why", run_trace},
     Verb{"check", "examine this host and the ways to backends", run_check},
 };

@@ -52,6 +52,7 @@ struct Verb {
 int run_load(const Arguments& arguments);
 int run_unload(const Arguments& arguments);
 int run_status(const Arguments& arguments);
+int run_metrics(const Arguments& arguments);
 int run_stats(const Arguments& arguments);
 int run_trace(const Arguments& arguments);
 int run_check(const Arguments& arguments);

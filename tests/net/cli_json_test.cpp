@@ -83,6 +83,9 @@ const std::vector<Keys> documents{
      "[].last_resort",
      ""},
     {"save", "file", ""},
+    {"metrics", "[].name [].value [].labels",
+     "[].labels.service [].labels.backend [].labels.reason [].labels.fate [].labels.family "
+     "[].labels.state [].labels.map [].labels.interface"},
     {"digest",
      "tables epochs services[].service services[].tables services[].epochs services[].wrong_slots",
      ""},

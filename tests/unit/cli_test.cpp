@@ -83,7 +83,7 @@ std::vector<std::string> listed_verbs(const std::string& help) {
 const auto all_verbs = words(
     "load,unload,status,service add,service set,service del,service list,backend add,backend set,"
     "backend del,backend drain,backend up,backend down,backend list,backend-setup,settle,plan,"
-    "apply,confirm,save,digest,stats,trace,check",
+    "apply,confirm,save,digest,stats,metrics,trace,check",
     ',');
 
 BOOST_AUTO_TEST_SUITE(cli)
