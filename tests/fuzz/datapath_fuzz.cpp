@@ -56,16 +56,23 @@ class Trial {
             fate, run);
   }
 
-  // What the model can't foretell: packets of a flow, and what it knows no route for.
+  // What the model can't foretell: packets of a flow, and answers to others than clients.
   [[nodiscard]] bool is_open(const Bytes& frame, const Fate& fate) const {
     if (fate.flow != nullptr || fate.opens) return true;
-    if (fate.service != nullptr) return fate.service->pool.count != 0;
+    if (fate.service != nullptr && fate.service->pool.count != 0) return true;
     const auto packet = parse(frame);
-    const auto is_in = [&](const auto& network) { return network.contains(packet.to); };
-    return std::ranges::any_of(scene_.services(), [&](const auto& service) {
-      return service.pool.contains(packet.to) ||
-             (may_answer(packet, service) && std::ranges::none_of(networks_, is_in));
-    });
+    const auto& services = scene_.services();
+    const auto is = [&](auto what) { return std::ranges::any_of(services, what); };
+    if (is([&](const auto& one) { return one.id.vip == packet.to; })) return false;
+    if (is([&](const auto& one) { return one.pool.contains(packet.to); })) return true;
+    return !is_client(packet.to) && is([&](const auto& one) { return may_answer(packet, one); });
+  }
+
+  // Others may be the host's own, or have routes.
+  [[nodiscard]] bool is_client(const Address& address) const {
+    const auto last = address.bytes()[15];
+    return last != 0 && last != 0xff &&  // anycast, broadcast
+           std::ranges::any_of(networks_, [&](const auto& one) { return one.contains(address); });
   }
 
   static bool may_answer(const Parsed& packet, const PipelineService& service) {
