@@ -83,7 +83,7 @@ const std::vector<Keys> documents{
      "[].last_resort",
      ""},
     {"save", "file", ""},
-    {"metrics", "[].name [].value [].labels",
+    {"metrics", "[].name [].value",
      "[].labels.service [].labels.backend [].labels.reason [].labels.fate [].labels.family "
      "[].labels.state [].labels.map [].labels.interface"},
     {"digest",

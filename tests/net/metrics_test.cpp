@@ -47,9 +47,9 @@ BOOST_AUTO_TEST_CASE(what_prometheus_reads) {
   Balanced balanced("native");
   TestService service(balanced.loader, vip(10) + ":80/tcp");
   service.add({1, 2});
-  balanced.loader.require("backend drain " + service.id() + " " + web(2).address);
   Flows flows(true);
   check_connections(balanced.site, service, flows, 20);
+  balanced.loader.require("backend drain " + service.id() + " " + web(2).address);
   const auto all = parse(balanced.loader.require("metrics"));
   const auto service_label = "service=\"" + service.id() + "\"";
   BOOST_TEST(all.at("xdp_lb_service_forwarded_packets_total{" + service_label + "}") ==
