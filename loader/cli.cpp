@@ -19,6 +19,7 @@ namespace {
 constexpr std::array verbs{
     Verb{"load", "load the component on interfaces", run_load},
     Verb{"unload", "unload it from interfaces", run_unload},
+    Verb{"upgrade", "run another version of it, without a gap", run_upgrade},
     Verb{"status", "show chains, services and why packets left", run_status},
     Verb{"service add", "add a service", run_service_add},
     Verb{"service set", "change a service", run_service_set},

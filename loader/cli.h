@@ -51,6 +51,7 @@ struct Verb {
 
 int run_load(const Arguments& arguments);
 int run_unload(const Arguments& arguments);
+int run_upgrade(const Arguments& arguments);
 int run_status(const Arguments& arguments);
 int run_metrics(const Arguments& arguments);
 int run_stats(const Arguments& arguments);

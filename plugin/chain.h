@@ -6,6 +6,7 @@
 // linked to it.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -62,6 +63,7 @@ struct ChainOptions {
   std::optional<unsigned> priority;
   std::optional<unsigned> actions;  // bit mask, 1 << XDP_PASS
   bool single_ok = false;
+  auto operator<=>(const ChainOptions&) const = default;
 };
 
 // XDP_PASS,XDP_TX -> bit mask. Throws Error.

@@ -2,12 +2,12 @@
 #include "plugin/component.h"
 
 #include <algorithm>
-#include <memory>
 #include <set>
 
-#include "plugin/egress.h"
 #include "plugin/error.h"
 #include "plugin/privileges.h"
+#include "plugin/programs.h"
+#include "plugin/upgrade.h"
 
 namespace xdplb {
 
@@ -104,30 +104,6 @@ class Rollback {
   std::vector<Interface> attached_;
 };
 
-// With the program that grows packets where the chain takes it, else with the one that redirects.
-void attach_all(const std::vector<Interface>& interfaces, const std::string& file, const Pins& pins,
-                const LoadOptions& options, Rollback& rollback) {
-  const auto attachment = [&](const char* program) {
-    const auto size = static_cast<std::uint32_t>(pins.arena_size());
-    return std::make_unique<Attachment>(open_object(file, pins.path(), size), program,
-                                        options.chain);
-  };
-  std::unique_ptr<Attachment> grows;
-  std::unique_ptr<Attachment> redirects;
-  for (const auto& interface : interfaces) {
-    rollback.attaching(interface);
-    try {
-      if (!grows) grows = attachment("xdp_lb_inline");
-      grows->attach(interface, pins.arena_id());
-    } catch (const GrowthRefused&) {
-      grows.reset();  // what was refused once can't be loaded again
-      install_egress(file, pins, interface.index);
-      if (!redirects) redirects = attachment("xdp_lb");
-      redirects->attach(interface, pins.arena_id());
-    }
-  }
-}
-
 // One sysctl for both families; a dot in an interface's name is a slash there.
 Notes forwarding_notes(const std::vector<Interface>& interfaces) {
   Notes notes;
@@ -161,6 +137,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
 
   const PinLock lock(options.pin_path, Access::change, PinLock::Missing::make);
   drop_partial_maps(options.pin_path);
+  finish_upgrades(options.pin_path);
   Rollback rollback(options.pin_path, !has_maps(options.pin_path));
   const auto arena_size = choose_arena(options);
   require_absent(interfaces, pinned_arena_id(options.pin_path));
@@ -171,7 +148,11 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   if (options.cluster_key) require_cluster_key(pins, state, *options.cluster_key);
   state.settle();
 
-  attach_all(interfaces, file, pins, options, rollback);
+  Programs programs(file, pins);
+  for (const auto& interface : interfaces) {
+    rollback.attaching(interface);
+    programs.attach(interface, options.chain);
+  }
   if (options.cluster_key) std::ranges::copy(*options.cluster_key, pins.meta().cluster_key);
   rollback.done();
 
@@ -196,6 +177,14 @@ std::vector<Place> places(const std::vector<std::string>& ifnames, const std::st
   return found;
 }
 
+void require_present(const std::vector<Place>& named, const std::string& hint) {
+  for (const auto& place : named) {
+    if (!place.problem.empty()) read_chain(place.interface, 0);  // throws it
+    if (place.chain.ours() == nullptr)
+      throw NotLoaded("xdp-lb is not loaded on " + place.interface.name, hint);
+  }
+}
+
 namespace {
 
 bool loaded_here(const std::string& pin_path) {
@@ -207,14 +196,6 @@ bool loaded_here(const std::string& pin_path) {
 constexpr auto elsewhere =
     "in another network namespace, or left by an interface that is gone or a command that was "
     "killed ('xdp-loader clean' takes such away)";
-
-void require_present(const std::vector<Place>& named, const std::string& hint) {
-  for (const auto& place : named) {
-    if (!place.problem.empty()) read_chain(place.interface, 0);  // throws it
-    if (place.chain.ours() == nullptr)
-      throw NotLoaded("xdp-lb is not loaded on " + place.interface.name, hint);
-  }
-}
 
 // Returns the ids of what it detached.
 std::set<std::uint32_t> detach_ours(const std::vector<Place>& from, std::uint32_t arena_id) {

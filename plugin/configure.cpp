@@ -7,6 +7,7 @@
 #include "plugin/component.h"
 #include "plugin/error.h"
 #include "plugin/plan.h"
+#include "plugin/upgrade.h"
 
 namespace xdplb {
 
@@ -106,6 +107,7 @@ void load_missing(const Config& config, const Plan& plan, const ApplyOptions& op
 // With the maps that there are.
 Notes apply_services(const Config& config, const std::string& pin_path) {
   const PinLock lock(pin_path, Access::change);
+  finish_upgrades(pin_path);
   const Pins pins(pin_path, Access::change);
   auto wanted = wanted_services(config, true);
   const auto image = pins.image();

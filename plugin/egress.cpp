@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 
@@ -53,6 +54,16 @@ void install_egress(const std::string& file, const Pins& pins, unsigned ifindex)
   for (const auto& port : interfaces())
     if (port.master == ifindex && port.port_kind == "bond") devices.insert(port.index);
   for (const auto device : devices) put(pins, device, bpf_program__fd(egress));
+}
+
+bool has_egress(const Pins& pins, const std::string& tag) {
+  const auto devices = devices_of(pins);
+  return !devices.empty() && std::ranges::all_of(devices, [&](std::uint32_t device) {
+    bpf_devmap_val entry{};
+    if (::bpf_map_lookup_elem(pins.egress().get(), &device, &entry) != 0) return false;
+    const Fd program(::bpf_prog_get_fd_by_id(entry.bpf_prog.id));
+    return program && program_tag(program.get()) == tag;
+  });
 }
 
 void allow_egress(const Pins& pins, unsigned ifindex) {

@@ -13,6 +13,9 @@ namespace xdplb {
 // in; and on each device that has an older one.
 void install_egress(const std::string& file, const Pins& pins, unsigned ifindex);
 
+// Is the egress program on any device, and the one with this tag on all that have one?
+bool has_egress(const Pins& pins, const std::string& tag);
+
 // Puts the egress program on one device more, where it is on any.
 void allow_egress(const Pins& pins, unsigned ifindex);
 

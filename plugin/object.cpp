@@ -14,6 +14,7 @@
 #include "plugin/diagnostics.h"
 #include "plugin/error.h"
 #include "plugin/fd.h"
+#include "plugin/hex.h"
 #include "plugin/pins.h"
 
 namespace xdplb {
@@ -137,6 +138,14 @@ bpf_program* choose_program(const Object& object, const std::string& name) {
     if (is_it) chosen = program;
   }
   return chosen;
+}
+
+std::string program_tag(int program) {
+  bpf_prog_info info{};
+  std::uint32_t size = sizeof(info);
+  if (::bpf_obj_get_info_by_fd(program, &info, &size) != 0)
+    throw SystemError(errno, "looking at a program");
+  return hex(info.tag);
 }
 
 void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size,

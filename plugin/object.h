@@ -33,6 +33,9 @@ Object open_replica(const std::string& file, const std::string& pin_path, std::u
 // Has loading the object load this one of its programs alone; returns it.
 bpf_program* choose_program(const Object& object, const std::string& name);
 
+// What tells a loaded program from others: a hash of its instructions.
+std::string program_tag(int program);
+
 // Makes and pins those maps that aren't pinned yet. flow_keys: of lb_flows, two a flow.
 void make_maps(const std::string& file, const std::string& pin_path, std::uint32_t arena_size,
                std::uint32_t flow_keys = LB_FLOWS,

@@ -11,7 +11,6 @@
 
 #include "plugin/diagnostics.h"
 #include "plugin/error.h"
-#include "plugin/hex.h"
 #include "plugin/pins.h"
 
 namespace xdplb {
@@ -185,12 +184,6 @@ Ran Replica::run_egress(std::span<const std::uint8_t> frame, unsigned ifindex) c
   return run_program(egress_, frame, ifindex);
 }
 
-std::string Replica::tag() const {
-  bpf_prog_info info{};
-  std::uint32_t size = sizeof(info);
-  if (::bpf_obj_get_info_by_fd(bpf_program__fd(program_), &info, &size) != 0)
-    throw SystemError(errno, "looking at the copy of the program");
-  return hex(info.tag);
-}
+std::string Replica::tag() const { return program_tag(bpf_program__fd(program_)); }
 
 }  // namespace xdplb

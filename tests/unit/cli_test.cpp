@@ -81,7 +81,8 @@ std::vector<std::string> listed_verbs(const std::string& help) {
 }
 
 const auto all_verbs = words(
-    "load,unload,status,service add,service set,service del,service list,backend add,backend set,"
+    "load,unload,upgrade,status,service add,service set,service del,service list,backend "
+    "add,backend set,"
     "backend del,backend drain,backend up,backend down,backend list,backend-setup,settle,plan,"
     "apply,confirm,save,digest,stats,metrics,trace,check",
     ',');
