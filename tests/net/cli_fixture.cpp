@@ -22,11 +22,13 @@ namespace xdplb::test {
 namespace {
 
 Words completed(Words words) {
-  if (!words.empty() && (words[0] == "load" || words[0] == "apply")) {
+  const auto is = [&](const char* verb) { return !words.empty() && words[0] == verb; };
+  const bool loads = is("load") || is("apply");
+  if (loads || is("upgrade")) {
     const bool given = std::ranges::any_of(
         words, [](const auto& word) { return word == "-o" || word.starts_with("--object"); });
     if (!given) words.insert(words.end(), {"--object", XDP_LB_OBJECT});
-    words.push_back("--single-ok");
+    if (loads) words.push_back("--single-ok");
   }
   words.insert(words.begin(), XDP_LB_LOADER);
   return words;

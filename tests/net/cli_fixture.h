@@ -25,7 +25,7 @@ class Machine {
   Host host{"machine"};
   Loader loader{host};
 
-  // With --object and --single-ok, where the line is one of load or apply.
+  // With --object where the line is one of load, apply or upgrade, --single-ok with the former two.
   [[nodiscard]] Outcome run(const std::string& line) const;
   [[nodiscard]] Outcome run(Words words) const;  // words with blanks, or none
   void load();                                   // on eth0

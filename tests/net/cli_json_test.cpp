@@ -105,6 +105,11 @@ const std::vector<Keys> documents{
      "[].service [].backend [].forward [].needs [].commands[] [].files[].path [].files[].lines[] "
      "[].advice",
      "[].mss [].advice[]"},
+    {"upgrade",
+     "interfaces[].interface interfaces[].upgraded interfaces[].before.name "
+     "interfaces[].before.id interfaces[].before.tag interfaces[].now.name interfaces[].now.id "
+     "interfaces[].now.tag notes",
+     ""},
     {"check eth0", "[].level [].subject [].text [].remedy", ""}};
 
 Json parsed(const Outcome& outcome) {

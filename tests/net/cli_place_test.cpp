@@ -40,6 +40,8 @@ const Words orders{"service list",
                    "backend del 192.0.2.10:80/tcp 10.0.0.2",
                    "stats",
                    "status",
+                   "upgrade",
+                   "upgrade eth0",
                    "unload eth0",
                    "unload --all"};
 
@@ -190,7 +192,8 @@ BOOST_AUTO_TEST_CASE(another_map_abi) {
   for (const auto& order : orders)
     if (!order.starts_with("unload") && order != "status")
       check_refused(machine, {{order, 2, "have map ABI 99, and this release has"}});
-  check_refused(machine, {{"load eth1", 2, "have map ABI 99"}});
+  check_refused(machine,
+                {{"load eth1", 2, "have map ABI 99"}, {"upgrade", 2, "it can't convert them"}});
   BOOST_TEST(machine.run("unload eth0").status == 0);
   BOOST_TEST(!std::filesystem::exists(pin_path));
 }

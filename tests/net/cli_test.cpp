@@ -222,6 +222,9 @@ BOOST_AUTO_TEST_CASE(other_objects) {
   check_refused(machine, lines);
   machine.load_with_services();
   check_refused(machine, lines);
+  check_refused(machine, {{"upgrade --object " + cut, 2, cut + " is not the BPF object"},
+                          {"upgrade --object " + other_abi, 2,
+                           "its map ABI is " + std::to_string(XDP_LB_ABI + 256)}});
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,12 +3,11 @@
 // that no byte of any pinned map changes.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "tests/net/cli_fixture.h"
 #include "tests/net/traced_packet.h"
+#include "tests/support/other_object.h"
 
 namespace xdplb::test {
 namespace {
@@ -142,22 +141,10 @@ BOOST_AUTO_TEST_CASE(an_error_about_a_flow) {
   BOOST_TEST(traced.at("slot") == trace_one(machine.loader, from + here).at("slot"));
 }
 
-// An object whose program isn't the one that runs: it always passes, say.
+// An object whose program isn't the one that runs.
 BOOST_AUTO_TEST_CASE(another_object_is_told) {
   const Still machine;
-  std::ifstream file(XDP_LB_OBJECT, std::ios::binary);
-  std::string object{std::istreambuf_iterator<char>(file), {}};
-  const std::string drop{"\xb4\0\0\0\1\0\0\0", 8};  // w0 = XDP_DROP
-  auto pass = drop;
-  pass[4] = 2;
-  int changed = 0;
-  for (auto at = object.find(drop); at != std::string::npos; at = object.find(drop, at + 8)) {
-    object.replace(at, 8, pass);
-    ++changed;
-  }
-  BOOST_TEST_REQUIRE(changed > 0);
-  const std::string name = "/run/other.bpf.o";
-  std::ofstream(name, std::ios::binary) << object;
+  const auto name = write_other_object(XDP_LB_OBJECT, "/run/other.bpf.o");
   BOOST_TEST(trace(machine.loader, from + here).at("notes").empty());
   const auto outcome = machine.run("trace -o " + name + " " + from + here);
   BOOST_TEST(outcome.err.find("note: the program on eth0 is another") != std::string::npos,

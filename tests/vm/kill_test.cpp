@@ -4,8 +4,10 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <iostream>
+#include <utility>
 
 #include "tests/support/bpf_fixture.h"
+#include "tests/support/other_object.h"
 #include "tests/vm/lab.h"
 #include "tests/vm/traced.h"
 
@@ -103,6 +105,31 @@ BOOST_AUTO_TEST_CASE(during_unload) {
       unload_again(lab);
       check_traffic(lab, "v0", {.filter = true, .counter = true});
     }
+}
+
+// No packet notices: one of ours runs all the time, or two.
+BOOST_AUTO_TEST_CASE(during_upgrade) {
+  Lab lab;
+  lab.load_filter("v0");
+  lab.require("xdp-lb load v0");
+  lab.load_counter("v0");
+  lab.add_services("v0");
+  const Members members{.filter = true, .ours = true, .counter = true};
+  const auto chain = lab.names("v0");
+  auto back = "xdp-lb upgrade -o " + std::string(object_file);
+  auto line = "xdp-lb upgrade -o " + write_other_object(object_file, "/run/other.bpf.o");
+  const auto count = count_points(lab, line);
+  bool two = false;
+  for (const auto point : points(count)) BOOST_TEST_CONTEXT("killed before change " << point) {
+      std::swap(line, back);
+      kill_at(lab, line, point);
+      check_traffic(lab, "v0", members);
+      two = two || lab.names("v0").size() > chain.size();
+      lab.require(line);
+      BOOST_TEST(lab.names("v0") == chain, boost::test_tools::per_element());
+      check_traffic(lab, "v0", members);
+    }
+  BOOST_TEST((two || !full_counts()));
 }
 
 // An unload that died has the next load start from what is left: what it lists, it does.

@@ -141,6 +141,27 @@ Traffic Lab::exchange(const std::string& ifname, const Traffic& awaited, unsigne
   return seen;
 }
 
+void Lab::flood(const std::string& ifname, const Members& members,
+                const std::function<bool()>& more) {
+  auto& wire = *wires_.at(static_cast<std::size_t>(std::stoi(ifname.substr(1))));
+  Traffic seen;
+  wire.look(seen);  // what came late
+  seen = expected(members, 0);
+  unsigned sent = 0;
+  const auto look = [&] {
+    wire.look(seen);
+    return seen == expected(members, sent);
+  };
+  do {
+    for (const auto port : {balanced_port, blocked_port, other_port}) wire.send(port, burst, 10);
+    sent += burst;
+  } while (wait_until(look, patience) && more());
+  std::this_thread::sleep_for(surplus_time);
+  look();
+  BOOST_TEST_MESSAGE(sent << " packets to each port");
+  BOOST_TEST(seen == expected(members, sent));
+}
+
 nlohmann::json Lab::chain(const std::string& ifname) const {
   const auto status = nlohmann::json::parse(require("xdp-lb status -j " + ifname));
   return status.at("interfaces").at(0);

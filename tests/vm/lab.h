@@ -6,6 +6,7 @@
 // `blocked_port`, which xdp-filter, where it is in the chain, drops before us; nobody wants
 // `other_port`.
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -70,6 +71,9 @@ class Lab {
   Traffic exchange(const std::string& ifname, const Traffic& awaited, unsigned packets,
                    std::size_t payload = 10);
   static constexpr unsigned burst = 16;
+  // Sends to each port without a pause, a burst when what became of the last was seen, as long as
+  // `more` says. Boost.Test hears of it if that isn't what the chain is for.
+  void flood(const std::string& ifname, const Members& members, const std::function<bool()>& more);
 
   [[nodiscard]] nlohmann::json chain(const std::string& ifname) const;  // as status -j has it
   [[nodiscard]] Words names(

@@ -5,6 +5,7 @@
 #include <future>
 
 #include "tests/net/farmed.h"
+#include "tests/support/other_object.h"
 
 namespace xdplb::test {
 namespace {
@@ -116,6 +117,25 @@ BOOST_AUTO_TEST_CASE(the_component_is_loaded_anew) {
   chained.check_chain();
   chained.survive_without("web2");
   BOOST_TEST(used() >= before);
+}
+
+// And upgraded: they don't notice.
+BOOST_AUTO_TEST_CASE(the_component_is_upgraded) {
+  const auto other = write_other_object(XDP_LB_OBJECT, "/run/other.bpf.o");
+  Chained chained;
+  auto& [all, some, site, loader, service, farm] = static_cast<Farmed&>(chained);
+  service.drain("web2");
+  chained.survive_without("web2");
+  for (int i = 0; i < counts(2, 30); ++i) {
+    auto running = std::async(std::launch::async, [&] {
+      return loader.json("upgrade -o " + (i % 2 == 0 ? other : XDP_LB_OBJECT));
+    });
+    do chained.survive();
+    while (running.wait_for(0s) != std::future_status::ready);
+    BOOST_TEST(running.get().at("interfaces").at(0).at("upgraded") == true);
+    chained.check_chain();
+    chained.survive_without("web2");
+  }
 }
 
 // Those that all of the above is for: without state they are lost.

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// xdp-lb upgrade of a component that is attached alone; tests/vm has the chains.
+#include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <future>
+#include <set>
+
+#include "tests/net/farmed.h"
+#include "tests/net/injected.h"
+#include "tests/support/other_object.h"
+
+namespace xdplb::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::string installed = "upgrade --object " XDP_LB_OBJECT;
+
+std::string to_other() {
+  return "upgrade --object " + write_other_object(XDP_LB_OBJECT, "/run/other.bpf.o");
+}
+
+std::string tag(const Loader& loader) {
+  const auto place = loader.json("status eth0").at("interfaces").at(0);
+  const bool chained = place.at("chained");
+  return (chained ? place.at("components").at(0) : place.at("main")).at("tag");
+}
+
+BOOST_AUTO_TEST_SUITE(upgrade)
+
+BOOST_AUTO_TEST_CASE(what_is_current_stays) {
+  const auto other = to_other();
+  Machine machine;
+  machine.load_with_services();
+  const auto backends = machine.loader.require("backend list");
+  const auto before = take_snapshot(machine);
+  const auto upgraded = [&](const std::string& line) {
+    return machine.loader.json(line).at("interfaces").at(0);
+  };
+  const auto same = upgraded(installed);
+  BOOST_TEST(same.at("interface") == "eth0");
+  BOOST_TEST(same.at("upgraded") == false);
+  BOOST_TEST(same.at("now") == same.at("before"));
+  BOOST_TEST(differences(before, take_snapshot(machine)).empty());
+  const auto text = machine.loader.require(installed + " eth0");
+  BOOST_TEST(text.ends_with(" is up to date already\n"), text);
+
+  const auto forced = upgraded(installed + " --force");
+  BOOST_TEST(forced.at("upgraded") == true);
+  BOOST_TEST(forced.at("now").at("tag") == same.at("now").at("tag"));
+  BOOST_TEST(forced.at("now").at("id") != same.at("now").at("id"));
+
+  const auto changed = upgraded(other);
+  BOOST_TEST(changed.at("upgraded") == true);
+  BOOST_TEST(changed.at("before") == forced.at("now"));
+  BOOST_TEST(changed.at("now").at("tag") == tag(machine.loader));
+  BOOST_TEST(changed.at("now").at("tag") != forced.at("now").at("tag"));
+  BOOST_TEST(upgraded(other).at("upgraded") == false);
+  BOOST_TEST(machine.loader.require("backend list") == backends);
+  machine.loader.require("status --check eth0");
+  machine.loader.require("unload eth0");
+}
+
+BOOST_AUTO_TEST_CASE(all_that_have_it_or_those_named) {
+  const auto other = to_other();
+  Machine machine;
+  machine.load();
+  machine.loader.require("load eth1 --mode skb --single-ok --object " XDP_LB_OBJECT);
+  const auto names = [](const nlohmann::json& json) {
+    std::set<std::string> all;
+    for (const auto& one : json.at("interfaces"))
+      if (one.at("upgraded")) all.insert(one.at("interface"));
+    return all;
+  };
+  using Names = std::set<std::string>;
+  BOOST_TEST((names(machine.loader.json(other + " eth1")) == Names{"eth1"}));
+  BOOST_TEST((names(machine.loader.json(other)) == Names{"eth0"}));
+  BOOST_TEST((names(machine.loader.json(installed)) == Names{"eth0", "eth1"}));
+  const auto mode = [&](const std::string& ifname) {
+    return machine.loader.json("status " + ifname).at("interfaces").at(0).at("mode");
+  };
+  BOOST_TEST(mode("eth0") == "native");
+  BOOST_TEST(mode("eth1") == "skb");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_refused) {
+  Machine machine;
+  machine.load();
+  check_refused(machine, {{"upgrade eth1", 3, "xdp-lb is not loaded on eth1"},
+                          {"upgrade eth0 eth1", 3, "xdp-lb is not loaded on eth1"},
+                          {"upgrade eth9", 2, "there is no network interface 'eth9'"},
+                          {"upgrade eth0 eth0", 2, "eth0 is given twice"},
+                          {"upgrade -o /run/none", 2, "there is no BPF object /run/none"}});
+  machine.loader.require("unload --keep-maps eth0");
+  check_refused(machine, {{"upgrade", 3, "xdp-lb is not loaded on any interface"}});
+}
+
+// In place of the old at once: connections don't notice.
+BOOST_AUTO_TEST_CASE(connections_survive) {
+  const auto other = to_other();
+  Farmed farmed("", "ipv4", "", counts(200, 1000));
+  farmed.service.drain("web2");
+  for (int i = 0; i < counts(2, 30); ++i) {
+    const auto before = tag(farmed.loader);
+    auto running = std::async(std::launch::async,
+                              [&] { return farmed.loader.run(i % 2 == 0 ? other : installed); });
+    do farmed.survive();
+    while (running.wait_for(0s) != std::future_status::ready);
+    const auto outcome = running.get();
+    BOOST_TEST(outcome.status == 0, outcome.err);
+    BOOST_TEST(tag(farmed.loader) != before);
+    farmed.survive_without("web2");
+  }
+}
+
+// Killed or failed anywhere, it leaves the old one or the new one, and the same command completes.
+BOOST_AUTO_TEST_CASE(killed_and_failed, *boost::unit_test::precondition(has_strace)) {
+  const auto other = to_other();
+  Machine machine;
+  machine.load_with_services();
+  const auto old = tag(machine.loader);
+  for (const std::string what : {"signal=KILL", "error=ENOMEM"})
+    for (const std::string call : {"bpf", "sendto"}) {
+      const int calls = count_calls(machine, call, other);
+      const auto wanted = tag(machine.loader);
+      BOOST_TEST(wanted != old);
+      machine.loader.require(installed);
+      for (int nth = 1; nth <= calls; nth += counts(29, 1))
+        BOOST_TEST_CONTEXT(what << call << nth) {
+          const auto outcome = run_injected(machine, call, what, nth, other);
+          if (what == "signal=KILL")
+            BOOST_TEST(outcome.status == 128 + SIGKILL, outcome.err);
+          else
+            check_words(outcome);
+          const auto there = tag(machine.loader);
+          BOOST_TEST((there == wanted || (there == old && outcome.status != 0)), outcome.err);
+          machine.loader.require(other);
+          BOOST_TEST(tag(machine.loader) == wanted);
+          machine.loader.require(installed);
+        }
+    }
+  BOOST_TEST(machine.loader.json("service list").size() == 2U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace xdplb::test
