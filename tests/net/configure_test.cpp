@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(killed_while_applying, *boost::unit_test::precondition(has_
     const int calls = count_calls(machine, call, apply);
     check_status(machine.run("apply " + first), 0);
     BOOST_TEST(calls > 0);
-    for (int nth = 1; nth <= calls; nth += counts(17, 1)) BOOST_TEST_CONTEXT(call << " " << nth) {
+    for (int nth = 1; nth <= calls; nth += counts(29, 1)) BOOST_TEST_CONTEXT(call << " " << nth) {
         const auto killed = run_injected(machine, call, "signal=KILL", nth, apply);
         BOOST_TEST((killed.status == 128 + SIGKILL || killed.status == 0), killed.err);
         check_status(machine.run("status --check eth0"), 0);
@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(failed_while_applying, *boost::unit_test::precondition(has_
   check_status(machine.run("apply " + first), 0);
   int failures = 0;
   for (const std::string error : {"ENOMEM", "EPERM", "ENOSPC"})
-    for (int nth = 1; nth <= calls; nth += counts(17, 1)) BOOST_TEST_CONTEXT(error << " " << nth) {
+    for (int nth = 1; nth <= calls; nth += counts(29, 1)) BOOST_TEST_CONTEXT(error << " " << nth) {
         const auto failed = run_injected(machine, "bpf", "error=" + error, nth, apply);
         check_words(failed);
         failures += failed.status != 0 ? 1 : 0;
