@@ -5,6 +5,7 @@
 #include <bit>
 #include <map>
 #include <set>
+#include <span>
 
 #include "plugin/error.h"
 #include "plugin/state.h"
@@ -33,44 +34,62 @@ BackendChange difference(const Backend& now, const BackendChange& wanted) {
   return change;
 }
 
+// What the reply of a backend of mode nat is known by.
+struct Reply {
+  Address from;
+  std::uint16_t port;
+  Protocol protocol;
+  auto operator<=>(const Reply&) const = default;
+};
+
+Reply reply_of(const ServiceId& id, const BackendId& backend) {
+  return {backend.address, backend.port != 0 ? backend.port : id.port, id.protocol};
+}
+
+lb_backend& next_free(std::span<lb_backend> records, std::uint32_t& handle) {
+  while (handle <= max_table_backends && load(records[handle].conf).state != LB_BACKEND_FREE)
+    handle++;
+  if (handle > max_table_backends)
+    throw Error("there is room for " + std::to_string(max_table_backends) + " backends");
+  return records[handle];
+}
+
 bool is_change(const BackendChange& change) {
   return change.forward || change.weight || change.state || change.hop;
 }
 
 }  // namespace
 
-// Whose slots and replies are in the way of what is wanted.
-void State::require_wanted(const std::vector<WantedService>& wanted) const {
-  struct Reply {
-    Address from;
-    std::uint16_t port;
-    Protocol protocol;
-    auto operator<=>(const Reply&) const = default;
-  };
-  const auto reply = [](const ServiceId& id, const BackendId& backend) {
-    return Reply{backend.address, backend.port != 0 ? backend.port : id.port, id.protocol};
-  };
+// Services that stay, by number. Throws where one has another number of slots than is wanted.
+std::map<std::uint32_t, ServiceId> State::staying(const std::vector<WantedService>& wanted) const {
   std::map<std::uint32_t, ServiceId> stay;
-  for (const auto& service : wanted)
-    if (const auto now = find_service(service.id)) {
-      stay[now->number] = service.id;
-      if (service.slots.value_or(now->slots) != now->slots)
-        throw Error(
-            "service " + service.id.to_string() + " has " + std::to_string(now->slots) +
-                " slots, not " + std::to_string(*service.slots),
-            "leave slots out, or delete the service first: another number moves every flow");
-    }
+  for (const auto& service : wanted) {
+    const auto now = find_service(service.id);
+    if (!now) continue;
+    stay[now->number] = service.id;
+    if (service.slots.value_or(now->slots) != now->slots)
+      throw Error("service " + service.id.to_string() + " has " + std::to_string(now->slots) +
+                      " slots, not " + std::to_string(*service.slots),
+                  "leave slots out, or delete the service first: another number moves every flow");
+  }
+  return stay;
+}
+
+// Throws where replies are those of another service that stays.
+void State::require_wanted(const std::vector<WantedService>& wanted) const {
+  const auto stay = staying(wanted);
   std::map<Reply, ServiceId> replies;
   for (const auto& record : pins_.backends()) {
     const auto conf = load(record.conf);
-    if (is_live(conf) && stay.contains(conf.service) && forward_of(record) == Forward::nat)
-      replies[reply(stay[conf.service], id_of(record))] = stay[conf.service];
+    const auto service = stay.find(conf.service);
+    if (is_live(conf) && service != stay.end() && forward_of(record) == Forward::nat)
+      replies[reply_of(service->second, id_of(record))] = service->second;
   }
   for (const auto& service : wanted)
     for (const auto& [id, change] : service.backends) {
-      const auto forward = change.forward.value_or(std::nullopt).value_or(service.options.forward);
-      const auto there = replies.find(reply(service.id, id));
-      if (forward == Forward::nat && there != replies.end() && there->second != service.id)
+      const auto there = replies.find(reply_of(service.id, id));
+      if (there == replies.end() || there->second == service.id) continue;
+      if (change.forward.value_or(std::nullopt).value_or(service.options.forward) == Forward::nat)
         throw_shared_nat(id, there->second);
     }
 }
@@ -111,11 +130,7 @@ void State::apply_backends(std::uint32_t owner, const WantedService& wanted,
   for (const auto& [id, change] : wanted.backends) {
     const auto found = there.find(id);
     if (found == there.end()) {
-      while (free <= max_table_backends && load(records[free].conf).state != LB_BACKEND_FREE)
-        free++;
-      if (free > max_table_backends)
-        throw Error("there is room for " + std::to_string(max_table_backends) + " backends");
-      make_backend(records[free], owner, id, change);
+      make_backend(next_free(records, free), owner, id, change);
       continue;
     }
     const auto& now = *found->second;

@@ -16,10 +16,10 @@ Position position_of(const toml::source_region& region) {
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0U);
-  for (std::size_t i = 0; i < a.size(); i++) {
+  for (const char c : a) {
     auto before = row[0]++;
     for (std::size_t j = 0; j < b.size(); j++) {
-      const auto change = before + (a[i] == b[j] ? 0 : 1);
+      const auto change = before + (c == b[j] ? 0 : 1);
       before = row[j + 1];
       row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, change});
     }

@@ -120,6 +120,34 @@ Notes apply_services(const Config& config, const std::string& pin_path) {
   return notes;
 }
 
+void add_sizes(const Pins& pins, Config& config) {
+  constexpr std::size_t usual = std::size_t{LB_EXCEPTION_SETS} * LB_EXCEPTION_WAYS;
+  if (pins.arena_size() != LB_ARENA_SIZE)
+    config.arena = static_cast<std::uint32_t>(pins.arena_size());
+  if (const auto entries = pins.exceptions().size(); entries != usual)
+    config.exceptions = static_cast<std::uint32_t>(entries);
+  if (const auto keys = pinned_entries(pins.path(), "lb_flows"); keys && *keys != LB_FLOWS)
+    config.flows = *keys / 2;
+}
+
+InterfaceConfig to_config(const Place& place) {
+  InterfaceConfig one{place.interface.name, place.chain.mode == Mode::skb, {}, {}, {}};
+  if (place.chain.kind != Chain::Kind::dispatcher) return one;
+  const auto& ours = *place.chain.ours();
+  if (ours.priority != default_priority) one.priority = ours.priority;
+  if (ours.actions != default_actions) one.actions = ours.actions;
+  return one;
+}
+
+BackendConfig to_config(const Backend& backend, Detail detail) {
+  BackendConfig one{backend.id, backend.weight, {}, {}, {}, {}};
+  if (detail == Detail::full || backend.state != BackendState::up) one.state = backend.state;
+  if (backend.own_forward) one.forward = backend.forward;
+  if (backend.hop)
+    one.next_hop = StaticHop{std::to_array(backend.hop->dst), interface_name(backend.hop->ifindex)};
+  return one;
+}
+
 }  // namespace
 
 std::vector<WantedService> wanted_services(const Config& config, bool resolve) {
@@ -135,36 +163,16 @@ std::vector<WantedService> wanted_services(const Config& config, bool resolve) {
 Config running_config(const Pins& pins, Detail detail) {
   Config config;
   if (detail == Detail::full) config.cluster_key = std::to_array(pins.meta().cluster_key);
-  if (pins.arena_size() != LB_ARENA_SIZE)
-    config.arena = static_cast<std::uint32_t>(pins.arena_size());
-  if (const auto sets = pins.exceptions().size(); sets != LB_EXCEPTION_SETS * LB_EXCEPTION_WAYS)
-    config.exceptions = static_cast<std::uint32_t>(sets);
-  if (const auto keys = pinned_entries(pins.path(), "lb_flows"); keys && *keys != LB_FLOWS)
-    config.flows = *keys / 2;
+  add_sizes(pins, config);
   auto& interfaces = config.interfaces.emplace();
-  for (const auto& place : loaded_places(pins.path())) {
-    const auto& ours = *place.chain.ours();
-    InterfaceConfig one{place.interface.name, place.chain.mode == Mode::skb, {}, {}, {}};
-    if (place.chain.kind == Chain::Kind::dispatcher && ours.priority != default_priority)
-      one.priority = ours.priority;
-    if (place.chain.kind == Chain::Kind::dispatcher && ours.actions != default_actions)
-      one.actions = ours.actions;
-    interfaces.push_back(one);
-  }
+  for (const auto& place : loaded_places(pins.path())) interfaces.push_back(to_config(place));
   const State state(pins);
   for (const auto& service : state.services()) {
     auto& into =
         config.services.emplace_back(ServiceConfig{service.id, service, service.slots, {}, {}});
-    for (const auto& backend : state.backends(service.number)) {
-      if (backend.state == BackendState::leaving) continue;
-      BackendConfig one{backend.id, backend.weight, {}, {}, {}, {}};
-      if (detail == Detail::full || backend.state != BackendState::up) one.state = backend.state;
-      if (backend.own_forward) one.forward = backend.forward;
-      if (backend.hop)
-        one.next_hop =
-            StaticHop{std::to_array(backend.hop->dst), interface_name(backend.hop->ifindex)};
-      into.backends.push_back(one);
-    }
+    for (const auto& backend : state.backends(service.number))
+      if (backend.state != BackendState::leaving)
+        into.backends.push_back(to_config(backend, detail));
   }
   return config;
 }

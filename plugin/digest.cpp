@@ -2,6 +2,7 @@
 #include "plugin/digest.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <span>
 
@@ -65,8 +66,8 @@ void add_decisions(Hash& hash, const Pins& pins, const Service& service) {
   const auto table = load(record.table);
   hash.add(service.id.to_string());
   for (const auto key : record.key) hash.add(&key, sizeof(key));
-  const std::uint8_t rest[] = {table.k, table.source_prefix, record.fragments};
-  hash.add(rest, sizeof(rest));
+  const std::array<std::uint8_t, 3> rest{table.k, table.source_prefix, record.fragments};
+  hash.add(rest.data(), rest.size());
 }
 
 ServiceDigest digest_of(const Pins& pins, const State& state, const Service& service) {

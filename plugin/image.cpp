@@ -12,7 +12,7 @@ namespace xdplb {
 namespace {
 
 Fd again(const Fd& fd) {
-  if (!fd) return Fd();
+  if (!fd) return {};
   Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
   if (!copy) throw SystemError(errno, "opening a map once more");
   return copy;

@@ -68,7 +68,7 @@ Config running_config(const Pins& pins, Detail detail);
 Plan plan_config(const Config& config, const std::string& pin_path);
 
 // Throws Error where a service's change moves more than that share of its slots.
-void require_moves(const Plan& plan, double percent);
+void require_moves(const Plan& plan, double most);  // percent
 
 // Makes what runs what the file says. Takes PinLock. Notes are of backends.
 struct ApplyOptions {

@@ -93,23 +93,34 @@ void resolve_ahead(const std::vector<Address>& addresses) {
   }
 }
 
+namespace {
+
+// Is the way to be resolved?
+bool prepare_backend(const Pins& pins, State& state, const WantedService& service,
+                     const std::vector<Backend>& members, WantedBackend& wanted) {
+  auto& [id, change] = wanted;
+  const auto forward = change.forward.value_or(std::nullopt).value_or(service.options.forward);
+  const auto hop = change.hop && change.hop->ifindex != 0 ? change.hop : std::nullopt;
+  const auto there = std::ranges::lower_bound(members, id, {}, &Backend::id);
+  const bool known = there != members.end() && there->id == id;
+  if (known && there->forward == forward && there->hop.has_value() == hop.has_value()) return false;
+  require_mtu(service.id, id, forward, hop);
+  if (is_tunnel(forward)) open_way(pins, id.address, hop);
+  look_ahead(id.address, change);
+  if (known && change.source) state.set_source(*there, *change.source);
+  return !hop;
+}
+
+}  // namespace
+
 void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted) {
   std::vector<Address> fresh;
   for (auto& service : wanted) {
     const auto now = state.find_service(service.id);
     const auto members = now ? state.backends(now->number) : std::vector<Backend>{};
-    for (auto& [id, change] : service.backends) {
-      const auto forward = change.forward.value_or(std::nullopt).value_or(service.options.forward);
-      const auto hop = change.hop && change.hop->ifindex != 0 ? change.hop : std::nullopt;
-      const auto there = std::ranges::lower_bound(members, id, {}, &Backend::id);
-      const bool known = there != members.end() && there->id == id;
-      if (known && there->forward == forward && there->hop.has_value() == hop.has_value()) continue;
-      require_mtu(service.id, id, forward, hop);
-      if (is_tunnel(forward)) open_way(pins, id.address, hop);
-      look_ahead(id.address, change);
-      if (known && change.source) state.set_source(*there, *change.source);
-      if (!hop) fresh.push_back(id.address);
-    }
+    for (auto& backend : service.backends)
+      if (prepare_backend(pins, state, service, members, backend))
+        fresh.push_back(backend.id.address);
   }
   resolve_ahead(fresh);
 }

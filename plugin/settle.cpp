@@ -178,7 +178,9 @@ void State::settle_table(lb_service& service) {
   ref.source_prefix = service.source_prefix;
   if (service.source_prefix == 0 && service.fragments == LB_FRAGMENTS_HASH3)
     ref.source_prefix = conf.family == LB_IPV4 ? 32 : 128;  // fragments have no ports
-  ref.remembers = service.remember == LB_REMEMBER_ALWAYS ? 1 : 0;
+  const std::uint8_t remembers = service.remember == LB_REMEMBER_ALWAYS ? 1 : 0;
+  if (ref.remembers > remembers) service.epoch_open = 1;  // its flows are to be forgotten
+  ref.remembers = remembers;
   store(service.table, ref);
   std::vector<bool> forgotten(LB_BACKENDS);
   bool any_forgotten = false;

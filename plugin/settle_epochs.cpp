@@ -37,6 +37,16 @@ bool is_state(const lb_backend& record, lb_backend_state state) {
   return load(record.conf).state == state;
 }
 
+// By handle; nothing where no flow is kept.
+std::vector<bool> backends_that_keep(const lb_service& service,
+                                     const std::vector<Backend>& members) {
+  std::vector<bool> keep;
+  if (service.remember == LB_REMEMBER_NONE) return keep;
+  keep.resize(LB_BACKENDS);
+  for (const auto& member : members) keep[member.handle] = member_keeps(service, member);
+  return keep;
+}
+
 }  // namespace
 
 std::span<lb_slot> State::slots_at(const lb_table_ref& table) const {
@@ -66,36 +76,33 @@ std::vector<SlotChange> State::next_slots(const lb_table_ref& table,
   return next;
 }
 
-// By handle; nothing where no flow is kept.
-std::vector<bool> State::backends_that_keep(const lb_service& service,
-                                            const std::vector<Backend>& members) const {
-  std::vector<bool> keep;
-  if (service.remember == LB_REMEMBER_NONE) return keep;
-  keep.resize(LB_BACKENDS);
-  for (const auto& member : members) keep[member.handle] = member_keeps(service, member);
-  return keep;
+// Those of slots that enter phase 1; such words as would mean something with them are marked first.
+void State::set_deadlines(const lb_table_ref& table, const std::vector<SlotChange>& next,
+                          unsigned epoch) const {
+  const auto slots = slots_at(table);
+  const auto deadlines = deadlines_at(table);
+  for (std::size_t i = 0; i < slots.size(); i++)
+    if (next[i].marks) store(slots[i], lb_slot{load(slots[i]).current, LB_SLOT_KEEPS});
+  if (std::ranges::any_of(next, &SlotChange::marks)) wait();
+  const auto deadline = epoch_seconds() + epoch + change_takes + grace;
+  for (std::size_t i = 0; i < slots.size(); i++)
+    if (next[i].enters) store(deadlines[i], deadline);
+  if (std::ranges::any_of(next, &SlotChange::enters)) wait();
 }
 
 void State::change_slots(lb_service& service, const lb_table_ref& table,
                          const std::vector<std::uint16_t>& wanted,
                          const std::vector<bool>& stays) const {
-  const auto slots = slots_at(table);
-  const auto deadlines = deadlines_at(table);
+  const auto is_changed = [](const auto& change) { return !is_clean(change.slot); };
   std::vector<SlotChange> next;
-  const auto any = [&](auto is) { return std::ranges::any_of(next, is); };
   std::uint32_t end = 0;
   do {  // again where a slot's epoch ended meanwhile
     end = epoch_seconds() + change_takes;
     next = next_slots(table, wanted, stays, end);
-    if (any([](const auto& change) { return !is_clean(change.slot); })) service.epoch_open = 1;
-    for (std::size_t i = 0; i < slots.size(); i++)
-      if (next[i].marks) store(slots[i], lb_slot{load(slots[i]).current, LB_SLOT_KEEPS});
-    if (any([](const auto& change) { return change.marks; })) wait();
-    const auto deadline = epoch_seconds() + service.epoch + change_takes + grace;
-    for (std::size_t i = 0; i < slots.size(); i++)
-      if (next[i].enters) store(deadlines[i], deadline);
-    if (any([](const auto& change) { return change.enters; })) wait();
+    if (std::ranges::any_of(next, is_changed)) service.epoch_open = 1;
+    set_deadlines(table, next, service.epoch);
   } while (epoch_seconds() >= end);
+  const auto slots = slots_at(table);
   for (std::size_t i = 0; i < slots.size(); i++) replace(slots[i], next[i].slot);
 }
 
@@ -155,9 +162,24 @@ void State::close_epochs() {
     if (load(slots[slot]).current != handle) its[slot] = true;
     return false;
   });
-  for (std::uint32_t number = 0; number < services.size(); number++)
-    if (is_open(services[number])) close_epoch(services[number], needed[number], now);
+  bool closed = false;
+  for (std::uint32_t number = 0; number < services.size(); number++) {
+    if (!is_open(services[number])) continue;
+    close_epoch(services[number], needed[number], now);
+    closed |= services[number].epoch_open == 0;
+  }
+  if (closed) forget_clean();
   if (has_leaving()) remove_left(remembered);
+}
+
+// Flows of services that have no changed slot any more: all go to their slot's backend, and when
+// nobody looks at entries, those that are old become young again (bpf/exception.h).
+void State::forget_clean() const {
+  Exceptions(pins_).remove_if([&](std::uint64_t entry) {
+    const auto conf = load(pins_.backends()[lb_exception_handle(entry)].conf);
+    const auto& service = pins_.services()[conf.service];
+    return !is_live(conf) || (service.epoch_open == 0 && load(service.table).remembers == 0);
+  });
 }
 
 void State::close_epoch(lb_service& service, const std::vector<bool>& needed,

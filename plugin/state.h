@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -180,12 +181,12 @@ class State {
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
   void void_next_hops() const;
   void settle_table(lb_service& service);
-  [[nodiscard]] std::vector<bool> backends_that_keep(const lb_service& service,
-                                                     const std::vector<Backend>& members) const;
   [[nodiscard]] std::vector<SlotChange> next_slots(const lb_table_ref& table,
                                                    const std::vector<std::uint16_t>& wanted,
                                                    const std::vector<bool>& stays,
                                                    std::uint32_t now) const;
+  void set_deadlines(const lb_table_ref& table, const std::vector<SlotChange>& next,
+                     unsigned epoch) const;
   void change_slots(lb_service& service, const lb_table_ref& table,
                     const std::vector<std::uint16_t>& wanted, const std::vector<bool>& stays) const;
   void settle_slots(lb_service& service, const lb_table_ref& table,
@@ -201,6 +202,7 @@ class State {
   [[nodiscard]] bool has_leaving() const;
   [[nodiscard]] bool has_epochs() const;
   void close_epochs();
+  void forget_clean() const;
   void close_epoch(lb_service& service, const std::vector<bool>& needed, std::uint32_t now) const;
   [[nodiscard]] std::vector<bool> named_handles() const;
   void remove_left(const std::vector<bool>& remembered);
@@ -208,12 +210,14 @@ class State {
   void make_service(lb_service& record, const ServiceId& id, const ServiceOptions& options,
                     unsigned slots);
   void change_service(const Service& now, const ServiceOptions& options);
-  void remove_service(lb_service& record);
+  static void remove_service(lb_service& record);
   void make_backend(lb_backend& record, std::uint32_t owner, const BackendId& id,
                     const BackendChange& options);
   void change_backend(lb_backend& record, std::uint32_t owner, const BackendChange& change);
   void remove_backend(lb_backend& record, std::uint32_t owner, Removal removal);
   bool drop_services(const std::vector<WantedService>& wanted);
+  [[nodiscard]] std::map<std::uint32_t, ServiceId> staying(
+      const std::vector<WantedService>& wanted) const;
   void require_wanted(const std::vector<WantedService>& wanted) const;
   [[nodiscard]] Service apply_service(const WantedService& wanted);
   void apply_backends(std::uint32_t owner, const WantedService& wanted,

@@ -78,6 +78,7 @@ void EpochModel::settle() {
     slot.previous.reset();
     if (!needed.contains(&slot)) slot.open = false;
   }
+  if (!always && std::ranges::none_of(slots_, &Slot::open)) known_.clear();
   std::erase_if(backends_, [&](const auto& backend) {
     const auto& [number, record] = backend;
     return record.state == leaving && live(number) == 0 &&
