@@ -18,8 +18,7 @@ std::vector<Interface> subjects(const std::vector<std::string>& ifnames,
   chosen.reserve(ifnames.size());
   for (const auto& name : ifnames) chosen.push_back(find_interface(name));
   if (!ifnames.empty() || !missing_capabilities().empty()) return chosen;
-  for (const auto& place : places({}, pin_path))
-    if (place.chain.ours() != nullptr) chosen.push_back(place.interface);
+  for (const auto& place : with_component(places({}, pin_path))) chosen.push_back(place.interface);
   return chosen;
 }
 

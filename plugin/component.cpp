@@ -157,7 +157,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   rollback.done();
 
   auto notes = forwarding_notes(interfaces);
-  for (auto& note : attend_backends(pins, state, {}, {})) notes.push_back(std::move(note));
+  append(notes, attend_backends(pins, state, {}, {}));
   return notes;
 }
 
@@ -177,6 +177,11 @@ std::vector<Place> places(const std::vector<std::string>& ifnames, const std::st
   return found;
 }
 
+std::vector<Place> with_component(std::vector<Place> from) {
+  std::erase_if(from, [](const auto& place) { return place.chain.ours() == nullptr; });
+  return from;
+}
+
 void require_present(const std::vector<Place>& named, const std::string& hint) {
   for (const auto& place : named) {
     if (!place.problem.empty()) read_chain(place.interface, 0);  // throws it
@@ -188,8 +193,7 @@ void require_present(const std::vector<Place>& named, const std::string& hint) {
 namespace {
 
 bool loaded_here(const std::string& pin_path) {
-  return std::ranges::any_of(places({}, pin_path),
-                             [](const auto& place) { return place.chain.ours() != nullptr; });
+  return !with_component(places({}, pin_path)).empty();
 }
 
 // Of components that aren't on an interface of this network namespace.

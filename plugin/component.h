@@ -48,6 +48,9 @@ struct Place {
 // can't be read doesn't hide the others.
 std::vector<Place> places(const std::vector<std::string>& ifnames, const std::string& pin_path);
 
+// Those of them that have the component.
+std::vector<Place> with_component(std::vector<Place> from);
+
 // Throws NotLoaded, with the hint, where one of them hasn't the component.
 void require_present(const std::vector<Place>& named, const std::string& hint);
 

@@ -130,7 +130,7 @@ std::vector<Place> find_places(const std::vector<std::string>& ifnames, const st
   }
   for (const auto& place : all)
     if (!place.problem.empty()) notes.push_back(place.problem);
-  std::erase_if(all, [](const auto& place) { return place.chain.ours() == nullptr; });
+  all = with_component(std::move(all));
   if (all.empty())
     throw NotLoaded("xdp-lb is not loaded on any interface", "load it: xdp-lb load IFNAME");
   return all;
@@ -157,8 +157,7 @@ Upgrade upgrade_component(const std::vector<std::string>& ifnames, const Upgrade
 }
 
 void finish_upgrades(const std::string& pin_path) {
-  for (const auto& place : places({}, pin_path))
-    if (place.chain.ours() != nullptr) keep_newest(place);
+  for (const auto& place : with_component(places({}, pin_path))) keep_newest(place);
 }
 
 }  // namespace xdplb
