@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <algorithm>
-#include <iterator>
-
 #include "loader/cli.h"
 #include "loader/output.h"
 #include "plugin/component.h"
@@ -31,18 +28,13 @@ BackendChange read_change(const Command& command) {
   if (const auto text = command.get("forward")) {
     const auto forward = parse_forward(*text);
     if (!forward && *text != "service")
-      throw Error("forwarding mode '" + *text +
-                  "' is neither l2, ipip, gue, gre, nat, fullnat nor service");
+      throw Error("forwarding mode '" + *text + "' is neither " + alternatives<Forward>() +
+                  " nor service");
     change.forward = forward;
   }
   if (const auto text = command.get("next-hop"))
     change.hop = *text == "kernel" ? lb_hop{} : resolve(StaticHop::parse(*text));
   return change;
-}
-
-// Nothing where the kernel is asked.
-std::optional<lb_hop> used_hop(const std::optional<lb_hop>& given) {
-  return given && given->ifindex != 0 ? given : std::nullopt;
 }
 
 // After a change of one backend the kernel looks for all of its service again.
@@ -51,8 +43,7 @@ Notes attend(const Pins& pins, State& state, const ServiceId& id, const BackendI
   const auto service = state.service(id);
   const auto backend = state.find_backend(service, changed);
   if (!backend) return notes;
-  std::ranges::move(attend_backends(pins, state, service.number, backend->handle),
-                    std::back_inserter(notes));
+  append(notes, attend_backends(pins, state, service.number, backend->handle));
   return notes;
 }
 
@@ -64,18 +55,14 @@ int run_backend_add(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
-  auto change = read_change(command);
+  const auto change = read_change(command);
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
-  state.check_new_backend(id, backend, change);
-  const auto own = change.forward.value_or(std::nullopt);
-  const auto forward = own.value_or(state.service(id).forward);
-  require_mtu(id, backend, forward, used_hop(change.hop));
-  if (is_tunnel(forward)) open_way(pins, backend.address, used_hop(change.hop));
-  if (!change.hop) resolve_ahead({backend.address});
-  look_ahead(backend.address, change);
-  state.add_backend(id, backend, change);
+  const auto member = state.check_new_backend(id, backend, change);
+  std::vector wanted{WantedService{id, state.service(id), {}, {{member, change}}}};
+  prepare_backends(pins, state, wanted);
+  state.add_backend(id, backend, wanted[0].backends[0].change);
   print_notes(attend(pins, state, id, backend), command.json());
   return 0;
 }
@@ -97,11 +84,11 @@ int run_backend_set(const Arguments& arguments) {
   const auto service = state.service(id);
   const auto before = state.find_backend(service, backend);
   if (before && (change.forward || change.hop)) {
-    const auto forward =
-        change.forward ? change.forward->value_or(service.forward) : before->forward;
-    const auto hop = change.hop ? used_hop(change.hop) : before->hop;
-    require_mtu(id, backend, forward, hop);
-    if (is_tunnel(forward)) open_way(pins, state, *before, hop);
+    const auto forward = change.forward ? change.mode(service.forward) : before->forward;
+    const auto hop = change.hop ? change.static_hop() : before->hop;
+    const auto all = interfaces();
+    require_mtu(all, id, backend, forward, hop);
+    if (is_tunnel(forward)) open_way(all, pins, state, *before, hop);
   }
   state.set_backend(id, backend, change);
   print_notes(attend(pins, state, id, backend), command.json());

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 
 #include "loader/cli.h"
@@ -33,11 +32,11 @@ Tables tables_of(const Json& json) {
 }
 
 Tables read_tables(const std::string& file) {
-  std::ifstream in(file);
-  if (!in)
+  const auto text = read_file(file);
+  if (!text)
     throw Error("can't read " + file, "give what 'xdp-lb digest -j' printed on another node");
   try {
-    return tables_of(Json::parse(in));
+    return tables_of(Json::parse(*text));
   } catch (const Json::exception&) {
     throw Error(file + " is no digest", "give what 'xdp-lb digest -j' printed on another node");
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <bit>
 #include <cstdlib>
 #include <fstream>
 
@@ -41,19 +42,18 @@ ClusterKey read_key(const std::string& file) {
 }
 
 std::uint32_t parse_flows(const std::string& text) {
-  constexpr unsigned long least = 1024;
-  constexpr unsigned long most = 1UL << 24;
-  const auto flows = parse_number(text, least, most);
-  if (!flows) throw Error("flows '" + text + "' is not a number from 1024 to 16777216");
+  const auto flows = parse_number(text, min_flows, max_flows);
+  if (!flows)
+    throw Error("flows '" + text + "' is not a number from " + std::to_string(min_flows) + " to " +
+                std::to_string(max_flows));
   return static_cast<std::uint32_t>(*flows);
 }
 
 std::uint32_t parse_exceptions(const std::string& text) {
-  constexpr unsigned long least = 1024;
-  constexpr unsigned long most = 1UL << 24;
-  const auto entries = parse_number(text, least, most);
-  if (!entries || (*entries & (*entries - 1)) != 0)
-    throw Error("exceptions '" + text + "' is not a power of two from 1024 to 16777216");
+  const auto entries = parse_number(text, min_flows, max_flows);
+  if (!entries || !std::has_single_bit(*entries))
+    throw Error("exceptions '" + text + "' is not a power of two from " +
+                std::to_string(min_flows) + " to " + std::to_string(max_flows));
   return static_cast<std::uint32_t>(*entries);
 }
 

@@ -4,11 +4,21 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include "plugin/interface.h"
 
 namespace xdplb {
+
+std::optional<std::string> read_file(const std::string& name) {
+  std::error_code error;
+  std::ifstream file(name, std::ios::binary);
+  if (!file || std::filesystem::is_directory(name, error)) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
 
 void TextTable::row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
 
@@ -119,11 +129,6 @@ void print_reasons(const FamilyReasons& reasons) {
 
 std::string flows_text(const BackendFlows& flows) {
   return std::to_string(flows.flows) + (flows.phase_1 || flows.last_resort ? "+" : "");
-}
-
-std::string hop_text(const std::optional<lb_hop>& hop) {
-  if (!hop) return "kernel";
-  return StaticHop{std::to_array(hop->dst), interface_name(hop->ifindex)}.to_string();
 }
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@
 #include "plugin/state.h"
 
 namespace xdplb {
+
+// All of a file, or nothing where it can't be read.
+std::optional<std::string> read_file(const std::string& name);
 
 // Columns as wide as their widest cell; the first row is the header, with a rule below it.
 class TextTable {
@@ -42,7 +46,6 @@ void print_reasons(const FamilyReasons& reasons);
 
 // Those that are remembered; "+": others have yet to be seen.
 std::string flows_text(const BackendFlows& flows);
-std::string hop_text(const std::optional<lb_hop>& hop);  // MAC%IFNAME, or "kernel"
 std::string percent(std::uint64_t part, std::uint64_t whole);
 std::string mebibytes(std::uint64_t bytes);  // 1.5 MiB
 

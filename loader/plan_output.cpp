@@ -2,10 +2,7 @@
 #include "loader/plan_output.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 #include "plugin/error.h"
 
@@ -104,11 +101,9 @@ void print_plan(const Plan& plan) {
 }
 
 Config read_config(const std::string& file) {
-  std::error_code error;
-  std::ifstream in(file, std::ios::binary);
-  if (!in || std::filesystem::is_directory(file, error))
-    throw Error("can't read the configuration file " + file, "see xdp-lb.toml(5)");
-  return parse_config(std::string(std::istreambuf_iterator<char>(in), {}), file);
+  const auto text = read_file(file);
+  if (!text) throw Error("can't read the configuration file " + file, "see xdp-lb.toml(5)");
+  return parse_config(*text, file);
 }
 
 }  // namespace xdplb

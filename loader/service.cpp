@@ -22,11 +22,13 @@ std::optional<bool> read_switch(const Command& command, const std::string& name)
 template <typename Choice>
 std::optional<Choice> read_choice(const Command& command, const std::string& option,
                                   std::optional<Choice> (*parse)(std::string_view),
-                                  const std::string& words, const std::string& name = {}) {
+                                  const std::string& name = {}) {
   const auto text = command.get(option);
   if (!text) return std::nullopt;
   const auto choice = parse(*text);
-  if (!choice) throw Error((name.empty() ? option : name) + " '" + *text + "' is neither " + words);
+  if (!choice)
+    throw Error((name.empty() ? option : name) + " '" + *text + "' is neither " +
+                alternatives<Choice>());
   return choice;
 }
 
@@ -37,7 +39,7 @@ void read_options(const Command& command, ServiceChange& change) {
     if (!port) throw Error("--gue-port '" + *text + "' is not a port from 1 to 65535");
     change.gue_port = static_cast<std::uint16_t>(*port);
   }
-  change.fragments = read_choice(command, "fragments", parse_fragments, "drop, pass nor hash3");
+  change.fragments = read_choice(command, "fragments", parse_fragments);
   if (const auto text = command.get("affinity")) {
     const auto bits = *text == "flow" ? std::optional(0UL) : parse_number(*text, 1, max_prefix);
     if (!bits) throw Error("affinity '" + *text + "' is neither flow nor a prefix length");
@@ -50,7 +52,7 @@ void read_options(const Command& command, ServiceChange& change) {
 
 // What becomes of flows when backends change.
 void read_epoch_options(const Command& command, ServiceChange& change) {
-  change.remember = read_choice(command, "state", parse_remember, "changed, always nor none");
+  change.remember = read_choice(command, "state", parse_remember);
   if (const auto text = command.get("epoch")) {
     const auto seconds = parse_number(*text, 1, max_epoch);
     if (!seconds)
@@ -58,16 +60,14 @@ void read_epoch_options(const Command& command, ServiceChange& change) {
                   std::to_string(max_epoch));
     change.epoch = static_cast<unsigned>(*seconds);
   }
-  change.on_down = read_choice(command, "on-down", parse_on_down, "rehash nor keep");
-  change.last_resort =
-      read_choice(command, "last-resort", parse_last_resort, "drop, reject, pass nor all");
+  change.on_down = read_choice(command, "on-down", parse_on_down);
+  change.last_resort = read_choice(command, "last-resort", parse_last_resort);
 }
 
 ServiceChange read_change(const Command& command) {
   ServiceChange change;
-  change.forward = read_choice(command, "forward", parse_forward,
-                               "l2, ipip, gue, gre, nat nor fullnat", "forwarding mode");
-  change.balance = read_choice(command, "balance", parse_balance, "slack, exact nor off");
+  change.forward = read_choice(command, "forward", parse_forward, "forwarding mode");
+  change.balance = read_choice(command, "balance", parse_balance);
   if (const auto text = command.get("slots")) {
     const auto slots = parse_number(*text, 0, max_slots);
     if (!slots)
@@ -121,9 +121,10 @@ Command& with_options(Command& command) {
 void prepare_ways(const Pins& pins, State& state, const ServiceId& id, Forward forward) {
   auto changed = state.backends(state.service(id).number);
   std::erase_if(changed, [](const auto& backend) { return backend.own_forward; });
-  for (const auto& backend : changed) require_mtu(id, backend.id, forward, backend.hop);
+  const auto all = interfaces();
+  for (const auto& backend : changed) require_mtu(all, id, backend.id, forward, backend.hop);
   if (!is_tunnel(forward)) return;
-  for (const auto& backend : changed) open_way(pins, state, backend, backend.hop);
+  for (const auto& backend : changed) open_way(all, pins, state, backend, backend.hop);
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 
 #include "loader/cli.h"
 #include "loader/trace_output.h"
@@ -39,12 +37,9 @@ Probe read_probe(const Command& command) {
 }
 
 std::vector<CapturedFrame> read_frames(const std::string& name) {
-  std::error_code error;
-  std::ifstream file(name, std::ios::binary);
-  if (!file || std::filesystem::is_directory(name, error))
-    throw Error("can't read " + name, "give a pcap file");
-  const Frame bytes{std::istreambuf_iterator<char>(file), {}};
-  auto frames = parse_pcap(bytes, name);
+  const auto bytes = read_file(name);
+  if (!bytes) throw Error("can't read " + name, "give a pcap file");
+  auto frames = parse_pcap(Frame(bytes->begin(), bytes->end()), name);
   for (auto& frame : frames) {
     if (frame.size < least_frame || frame.size > most_frame)
       throw Error(name + " has a packet of " + std::to_string(frame.size) + " bytes",

@@ -44,12 +44,7 @@ std::string remembered_text(const Tracer& tracer, const TracedSlot& slot) {
          " s ago, by " + (flow.confirmed ? "several packets" : "one packet");
 }
 
-std::string hash_text(const TracedSlot& slot) {
-  std::array<std::uint8_t, 8> bytes{};
-  for (std::size_t i = 0; i < bytes.size(); i++)
-    bytes[i] = static_cast<std::uint8_t>(slot.hash >> (56 - 8 * i));
-  return "0x" + hex(bytes);
-}
+std::string hash_text(const TracedSlot& slot) { return "0x" + hex(slot.hash); }
 
 std::string next_hop_text(const lb_next_hop& next) {
   if (next.reason == LB_HOP_LOCAL) return "this host's own stack";

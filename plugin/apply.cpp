@@ -2,10 +2,8 @@
 // State::apply(): many changes, and one settle(). A process that dies in between leaves records of
 // which some are as wanted; the same call again makes the others so.
 #include <algorithm>
-#include <bit>
 #include <map>
 #include <set>
-#include <span>
 
 #include "plugin/error.h"
 #include "plugin/state.h"
@@ -32,26 +30,6 @@ BackendChange difference(const Backend& now, const BackendChange& wanted) {
   };
   if (wanted.hop && !same(*wanted.hop)) change.hop = wanted.hop;
   return change;
-}
-
-// What the reply of a backend of mode nat is known by.
-struct Reply {
-  Address from;
-  std::uint16_t port;
-  Protocol protocol;
-  auto operator<=>(const Reply&) const = default;
-};
-
-Reply reply_of(const ServiceId& id, const BackendId& backend) {
-  return {backend.address, backend.port != 0 ? backend.port : id.port, id.protocol};
-}
-
-lb_backend& next_free(std::span<lb_backend> records, std::uint32_t& handle) {
-  while (handle <= max_table_backends && load(records[handle].conf).state != LB_BACKEND_FREE)
-    handle++;
-  if (handle > max_table_backends)
-    throw Error("there is room for " + std::to_string(max_table_backends) + " backends");
-  return records[handle];
 }
 
 bool is_change(const BackendChange& change) {
@@ -89,8 +67,7 @@ void State::require_wanted(const std::vector<WantedService>& wanted) const {
     for (const auto& [id, change] : service.backends) {
       const auto there = replies.find(reply_of(service.id, id));
       if (there == replies.end() || there->second == service.id) continue;
-      if (change.forward.value_or(std::nullopt).value_or(service.options.forward) == Forward::nat)
-        throw_shared_nat(id, there->second);
+      if (change.mode(service.options.forward) == Forward::nat) throw_shared_nat(id, there->second);
     }
 }
 
@@ -112,12 +89,7 @@ Service State::apply_service(const WantedService& wanted) {
       change_service(*now, wanted.options);
     return *now;
   }
-  const auto records = pins_.services();
-  const auto free = std::ranges::find_if(
-      records, [](const auto& record) { return load(record.conf).state == LB_SERVICE_FREE; });
-  if (free == records.end())
-    throw Error("there is room for " + std::to_string(LB_SERVICES) + " services");
-  make_service(*free, wanted.id, wanted.options, wanted.slots.value_or(default_slots));
+  make_service(free_service(), wanted.id, wanted.options, wanted.slots.value_or(default_slots));
   return service(wanted.id);
 }
 
@@ -130,7 +102,9 @@ void State::apply_backends(std::uint32_t owner, const WantedService& wanted,
   for (const auto& [id, change] : wanted.backends) {
     const auto found = there.find(id);
     if (found == there.end()) {
-      make_backend(next_free(records, free), owner, id, change);
+      auto& record = free_backend(free);
+      free = static_cast<std::uint32_t>(&record - records.data());
+      make_backend(record, owner, id, change);
       continue;
     }
     const auto& now = *found->second;

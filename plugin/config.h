@@ -82,5 +82,6 @@ std::string to_text(const Config& config);
 // A size in bytes, with an optional K, M or G: a power of two from 64K to 1G.
 std::optional<std::uint32_t> parse_arena(std::string_view text);
 inline constexpr std::uint32_t min_flows = 1024;  // of mode fullnat, and of those remembered
+inline constexpr std::uint32_t max_flows = 1U << 24;
 
 }  // namespace xdplb

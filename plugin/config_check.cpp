@@ -2,7 +2,6 @@
 // mistakes_of().
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "plugin/config.h"
 
@@ -67,9 +66,7 @@ class Check {
       const auto id = member_id(service.id, backend.id);
       require_backend(service.id, service.options, id, forward);
       if (forward != Forward::nat) return;
-      const auto port = id.port != 0 ? id.port : service.id.port;
-      const auto [first, fresh] =
-          replies_.emplace(std::tuple(id.address, port, service.id.protocol), service.id);
+      const auto [first, fresh] = replies_.emplace(reply_of(service.id, id), service.id);
       if (!fresh && first->second != service.id) throw_shared_nat(id, first->second);
     });
   }
@@ -87,7 +84,7 @@ class Check {
 
   std::vector<Mistake> mistakes_;
   std::map<ServiceId, Position> services_;
-  std::map<std::tuple<Address, std::uint16_t, Protocol>, ServiceId> replies_;
+  std::map<Reply, ServiceId> replies_;
 };
 
 }  // namespace

@@ -13,8 +13,6 @@ using Value = ConfigValue;
 
 constexpr std::uint64_t most_priority = 0xffffffff;
 constexpr std::uint64_t most_port = 65535;
-constexpr std::uint64_t most_entries = 1U << 24;
-constexpr auto modes = "l2, ipip, gue, gre, nat nor fullnat";
 
 // What is given, where it is.
 template <typename Into, typename Given>
@@ -56,23 +54,17 @@ unsigned to_prefix(const Value& value) {
 // Options of a service, which [defaults] has too; those that aren't there are left alone.
 Value::Keys option_keys(ServiceChange& into) {
   return {
-      {"forward", [&](const Value& v) { into.forward = v.word(parse_forward, modes); }},
-      {"balance",
-       [&](const Value& v) { into.balance = v.word(parse_balance, "slack, exact nor off"); }},
+      {"forward", [&](const Value& v) { into.forward = v.word(parse_forward); }},
+      {"balance", [&](const Value& v) { into.balance = v.word(parse_balance); }},
       {"gue-port", [&](const Value& v) { take(into.gue_port, v.number(1, most_port)); }},
-      {"fragments",
-       [&](const Value& v) { into.fragments = v.word(parse_fragments, "drop, pass nor hash3"); }},
+      {"fragments", [&](const Value& v) { into.fragments = v.word(parse_fragments); }},
       {"affinity", [&](const Value& v) { into.source_prefix = to_prefix(v); }},
       {"ping", [&](const Value& v) { into.ping = v.flag(); }},
       {"pool", [&](const Value& v) { into.pool = v.parsed(Pool::parse); }},
-      {"state",
-       [&](const Value& v) { into.remember = v.word(parse_remember, "changed, always nor none"); }},
+      {"state", [&](const Value& v) { into.remember = v.word(parse_remember); }},
       {"epoch", [&](const Value& v) { take(into.epoch, v.number(1, max_epoch)); }},
-      {"on-down", [&](const Value& v) { into.on_down = v.word(parse_on_down, "rehash nor keep"); }},
-      {"last-resort",
-       [&](const Value& v) {
-         into.last_resort = v.word(parse_last_resort, "drop, reject, pass nor all");
-       }},
+      {"on-down", [&](const Value& v) { into.on_down = v.word(parse_on_down); }},
+      {"last-resort", [&](const Value& v) { into.last_resort = v.word(parse_last_resort); }},
   };
 }
 
@@ -101,7 +93,7 @@ class Reader {
         "the file",
         {{"cluster-key", [&](const Value& v) { take(config_.cluster_key, v.parsed(to_key)); }},
          {"arena", [&](const Value& v) { take(config_.arena, v.parsed(to_arena)); }},
-         {"flows", [&](const Value& v) { take(config_.flows, v.number(min_flows, most_entries)); }},
+         {"flows", [&](const Value& v) { take(config_.flows, v.number(min_flows, max_flows)); }},
          {"exceptions", [&](const Value& v) { read_exceptions(v); }},
          {"defaults", [](const Value&) {}},
          {"interface", [&](const Value& v) { read_interfaces(v); }},
@@ -113,7 +105,7 @@ class Reader {
 
  private:
   void read_exceptions(const Value& value) {
-    const auto given = value.number(min_flows, most_entries);
+    const auto given = value.number(min_flows, max_flows);
     if (given && (*given & (*given - 1)) != 0)
       value.wrong("exceptions is not a power of two");
     else if (given)
@@ -166,7 +158,7 @@ class Reader {
     value.table("backend" + name_of(value, "address"),
                 {{"address", [&](const Value& v) { take(into.id, v.parsed(BackendId::parse)); }},
                  {"weight", [&](const Value& v) { take(into.weight, v.number(1, max_weight)); }},
-                 {"forward", [&](const Value& v) { into.forward = v.word(parse_forward, modes); }},
+                 {"forward", [&](const Value& v) { into.forward = v.word(parse_forward); }},
                  {"next-hop", [&](const Value& v) { into.next_hop = v.parsed(StaticHop::parse); }},
                  {"state", [&](const Value& v) {
                     into.state = v.word(parse_state, "up, drain nor down");

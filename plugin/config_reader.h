@@ -29,8 +29,9 @@ class ConfigValue {
   [[nodiscard]] std::optional<std::uint64_t> number(std::uint64_t low, std::uint64_t high) const;
   // One of several words.
   template <typename Choice>
-  [[nodiscard]] std::optional<Choice> word(std::optional<Choice> (*parse)(std::string_view),
-                                           const std::string& words) const {
+  [[nodiscard]] std::optional<Choice> word(
+      std::optional<Choice> (*parse)(std::string_view),
+      const std::string& words = alternatives<Choice>()) const {
     const auto given = text();
     if (!given) return std::nullopt;
     const auto choice = parse(*given);

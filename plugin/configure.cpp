@@ -19,18 +19,11 @@ std::string percent(double share) {
   return text.data();
 }
 
-// Where the component is, in this network namespace.
-std::vector<Place> loaded_places(const std::string& pin_path) {
-  auto all = places({}, pin_path);
-  std::erase_if(all, [](const auto& place) { return place.chain.ours() == nullptr; });
-  return all;
-}
-
 Mode mode_of(const InterfaceConfig& interface) { return interface.skb ? Mode::skb : Mode::native; }
 
 void plan_interfaces(const std::vector<InterfaceConfig>& wanted, const std::string& pin_path,
                      Plan& plan) {
-  const auto loaded = loaded_places(pin_path);
+  const auto loaded = with_component(places({}, pin_path));
   for (const auto& one : wanted) {
     const auto place =
         std::ranges::find(loaded, one.name, [](const auto& there) { return there.interface.name; });
@@ -95,8 +88,6 @@ LoadOptions load_options(const Config& config, const InterfaceConfig& interface,
   return load;
 }
 
-void append(Notes& all, Notes more) { std::ranges::move(more, std::back_inserter(all)); }
-
 void load_missing(const Config& config, const Plan& plan, const ApplyOptions& options,
                   Notes& notes) {
   for (const auto& interface : config.interfaces.value_or(std::vector<InterfaceConfig>{}))
@@ -143,8 +134,7 @@ BackendConfig to_config(const Backend& backend, Detail detail) {
   BackendConfig one{backend.id, backend.weight, {}, {}, {}, {}};
   if (detail == Detail::full || backend.state != BackendState::up) one.state = backend.state;
   if (backend.own_forward) one.forward = backend.forward;
-  if (backend.hop)
-    one.next_hop = StaticHop{std::to_array(backend.hop->dst), interface_name(backend.hop->ifindex)};
+  if (backend.hop) one.next_hop = to_static(*backend.hop);
   return one;
 }
 
@@ -165,7 +155,8 @@ Config running_config(const Pins& pins, Detail detail) {
   if (detail == Detail::full) config.cluster_key = std::to_array(pins.meta().cluster_key);
   add_sizes(pins, config);
   auto& interfaces = config.interfaces.emplace();
-  for (const auto& place : loaded_places(pins.path())) interfaces.push_back(to_config(place));
+  for (const auto& place : with_component(places({}, pins.path())))
+    interfaces.push_back(to_config(place));
   const State state(pins);
   for (const auto& service : state.services()) {
     auto& into =

@@ -31,10 +31,7 @@ class Hash {
       const std::array<std::uint8_t, 16> key{part};
       const auto hash =
           siphash24(key, {reinterpret_cast<const std::uint8_t*>(bytes_.data()), bytes_.size()});
-      std::array<std::uint8_t, 8> big{};
-      for (std::size_t i = 0; i < big.size(); i++)
-        big.at(i) = static_cast<std::uint8_t>(hash >> (56 - 8 * i));
-      text += hex(big);
+      text += hex(hash);
     }
     return text;
   }

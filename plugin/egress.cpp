@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include "plugin/diagnostics.h"
 #include "plugin/error.h"
@@ -30,18 +29,18 @@ void put(const Pins& pins, unsigned ifindex, int program) {
   throw SystemError(errno, "putting the egress program on " + interface_name(ifindex));
 }
 
-std::set<std::uint32_t> devices_of(const Pins& pins) {
+}  // namespace
+
+std::set<std::uint32_t> devices_of(const Fd& egress) {
   std::set<std::uint32_t> devices;
   std::uint32_t key = 0;
   const void* last = nullptr;
-  while (::bpf_map_get_next_key(pins.egress().get(), last, &key) == 0) {
+  while (::bpf_map_get_next_key(egress.get(), last, &key) == 0) {
     devices.insert(key);
     last = &key;
   }
   return devices;
 }
-
-}  // namespace
 
 void install_egress(const std::string& file, const Pins& pins, unsigned ifindex) {
   const Diagnostics diagnostics;
@@ -49,7 +48,7 @@ void install_egress(const std::string& file, const Pins& pins, unsigned ifindex)
   const auto* egress = choose_program(object, "xdp_lb_egress");
   const int error = bpf_object__load(object.get());
   if (error != 0) throw SystemError(-error, "loading the egress program", diagnostics.last_line());
-  auto devices = devices_of(pins);
+  auto devices = devices_of(pins.egress());
   devices.insert(ifindex);
   for (const auto& port : interfaces())
     if (port.master == ifindex && port.port_kind == "bond") devices.insert(port.index);
@@ -57,7 +56,7 @@ void install_egress(const std::string& file, const Pins& pins, unsigned ifindex)
 }
 
 bool has_egress(const Pins& pins, const std::string& tag) {
-  const auto devices = devices_of(pins);
+  const auto devices = devices_of(pins.egress());
   return !devices.empty() && std::ranges::all_of(devices, [&](std::uint32_t device) {
     bpf_devmap_val entry{};
     if (::bpf_map_lookup_elem(pins.egress().get(), &device, &entry) != 0) return false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,6 +17,14 @@ inline std::string hex(std::span<const std::uint8_t> bytes) {
     text += digits[byte & 15];
   }
   return text;
+}
+
+// Its first digit is the highest.
+inline std::string hex(std::uint64_t number) {
+  std::array<std::uint8_t, sizeof(number)> big{};
+  for (auto byte = big.rbegin(); byte != big.rend(); ++byte, number >>= 8)
+    *byte = static_cast<std::uint8_t>(number);
+  return hex(big);
 }
 
 }  // namespace xdplb

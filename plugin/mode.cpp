@@ -52,7 +52,40 @@ constexpr std::array states{Word<BackendState>{BackendState::up, "up"},
                             Word<BackendState>{BackendState::down, "down"},
                             Word<BackendState>{BackendState::leaving, "leaving"}};
 
+template <typename Choice>
+std::string listed(Words<Choice> words) {
+  std::string text(words.front().second);
+  for (std::size_t i = 1; i < words.size(); i++)
+    text.append(i + 1 == words.size() ? " nor " : ", ").append(words[i].second);
+  return text;
+}
+
 }  // namespace
+
+template <>
+std::string alternatives<Forward>() {
+  return listed<Forward>(forwards);
+}
+template <>
+std::string alternatives<Balance>() {
+  return listed<Balance>(balances);
+}
+template <>
+std::string alternatives<Fragments>() {
+  return listed<Fragments>(all_fragments);
+}
+template <>
+std::string alternatives<Remember>() {
+  return listed<Remember>(memories);
+}
+template <>
+std::string alternatives<OnDown>() {
+  return listed<OnDown>(downs);
+}
+template <>
+std::string alternatives<LastResort>() {
+  return listed<LastResort>(resorts);
+}
 
 unsigned outer_bytes(Forward forward, bool backend_v4) {
   const unsigned ip = backend_v4 ? 20 : 40;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "bpf/abi.h"
@@ -69,6 +70,22 @@ std::string_view to_string(LastResort resort);
 std::optional<Remember> parse_remember(std::string_view text);
 std::optional<OnDown> parse_on_down(std::string_view text);
 std::optional<LastResort> parse_last_resort(std::string_view text);
+
+// The words that there are, as in "is neither drop, pass nor hash3".
+template <typename Choice>
+std::string alternatives();
+template <>
+std::string alternatives<Forward>();
+template <>
+std::string alternatives<Balance>();
+template <>
+std::string alternatives<Fragments>();
+template <>
+std::string alternatives<Remember>();
+template <>
+std::string alternatives<OnDown>();
+template <>
+std::string alternatives<LastResort>();
 
 enum class BackendState : std::uint8_t { up, drain, down, leaving };
 std::string_view to_string(BackendState state);

@@ -79,6 +79,10 @@ ServiceOptions changed(ServiceOptions options, const ServiceChange& change) {
 
 unsigned all_bits(const ServiceId& id) { return id.vip.is_v4() ? 32 : 128; }
 
+Reply reply_of(const ServiceId& service, const BackendId& backend) {
+  return {backend.address, backend.port != 0 ? backend.port : service.port, service.protocol};
+}
+
 BackendId member_id(const ServiceId& service, BackendId backend) {
   if (backend.address == service.vip)
     throw Error("backend " + backend.to_string() + " has the VIP as its address",

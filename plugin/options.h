@@ -60,6 +60,15 @@ unsigned all_bits(const ServiceId& id);
 // the VIP itself.
 BackendId member_id(const ServiceId& service, BackendId backend);
 
+// What a reply of a backend of mode nat is known by.
+struct Reply {
+  Address from;
+  std::uint16_t port;
+  Protocol protocol;
+  auto operator<=>(const Reply&) const = default;
+};
+Reply reply_of(const ServiceId& service, const BackendId& backend);
+
 // These throw Error: where the service alone can't have the options, and where no packet of it
 // could reach the backend in this mode.
 void require_slots(unsigned slots);

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "plugin/interface.h"
+#include "plugin/reach.h"
 
 namespace xdplb {
 
@@ -49,18 +49,13 @@ std::vector<std::string> differences(const ServiceOptions& before, const Service
   return changes.take();
 }
 
-std::string hop_name(const std::optional<lb_hop>& hop) {
-  if (!hop) return "kernel";
-  return StaticHop{std::to_array(hop->dst), interface_name(hop->ifindex)}.to_string();
-}
-
 std::vector<std::string> differences(const Backend& before, const Backend& after) {
   Changes changes;
   changes.differ("weight", before.weight, after.weight);
   changes.differ("state", before.state, after.state);
   if (before.own_forward || after.own_forward)
     changes.differ("forward", before.forward, after.forward);
-  changes.differ("next-hop", hop_name(before.hop), hop_name(after.hop));
+  changes.differ("next-hop", hop_text(before.hop), hop_text(after.hop));
   return changes.take();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 #include <set>
 #include <thread>
 
@@ -41,6 +42,8 @@ std::string attend(const Pins& pins, State& state, const std::vector<Interface>&
 
 }  // namespace
 
+void append(Notes& all, Notes more) { std::ranges::move(more, std::back_inserter(all)); }
+
 Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_t> service,
                       std::optional<std::uint32_t> subject) {
   Notes notes;
@@ -63,6 +66,19 @@ Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_
   return notes;
 }
 
+void require_mtu(const std::vector<Interface>& all, const ServiceId& service,
+                 const BackendId& backend, Forward forward, const std::optional<lb_hop>& hop) {
+  if (service.vip.is_v4() || !is_tunnel(forward)) return;
+  const auto trouble = mtu_trouble(way_to(all, backend.address, hop), backend.address, forward);
+  if (!trouble.none())
+    throw Error("backend " + backend.to_string() + " of service " + service.to_string() + ": " +
+                    trouble.text,
+                trouble.remedy);
+}
+
+namespace {
+
+// Never throws.
 void resolve_ahead(const std::vector<Address>& addresses) {
   constexpr int tries = 20;
   constexpr auto pause = std::chrono::milliseconds(10);
@@ -93,38 +109,7 @@ void resolve_ahead(const std::vector<Address>& addresses) {
   }
 }
 
-namespace {
-
-// Is the way to be resolved?
-bool prepare_backend(const Pins& pins, State& state, const WantedService& service,
-                     const std::vector<Backend>& members, WantedBackend& wanted) {
-  auto& [id, change] = wanted;
-  const auto forward = change.forward.value_or(std::nullopt).value_or(service.options.forward);
-  const auto hop = change.hop && change.hop->ifindex != 0 ? change.hop : std::nullopt;
-  const auto there = std::ranges::lower_bound(members, id, {}, &Backend::id);
-  const bool known = there != members.end() && there->id == id;
-  if (known && there->forward == forward && there->hop.has_value() == hop.has_value()) return false;
-  require_mtu(service.id, id, forward, hop);
-  if (is_tunnel(forward)) open_way(pins, id.address, hop);
-  look_ahead(id.address, change);
-  if (known && change.source) state.set_source(*there, *change.source);
-  return !hop;
-}
-
-}  // namespace
-
-void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted) {
-  std::vector<Address> fresh;
-  for (auto& service : wanted) {
-    const auto now = state.find_service(service.id);
-    const auto members = now ? state.backends(now->number) : std::vector<Backend>{};
-    for (auto& backend : service.backends)
-      if (prepare_backend(pins, state, service, members, backend))
-        fresh.push_back(backend.id.address);
-  }
-  resolve_ahead(fresh);
-}
-
+// Likewise.
 void look_ahead(const Address& address, BackendChange& change) {
   try {
     if (const auto route = route_to(address)) {
@@ -135,28 +120,50 @@ void look_ahead(const Address& address, BackendChange& change) {
   }
 }
 
-void require_mtu(const ServiceId& service, const BackendId& backend, Forward forward,
-                 const std::optional<lb_hop>& hop) {
-  if (service.vip.is_v4() || !is_tunnel(forward)) return;
-  const auto all = interfaces();
-  const auto trouble = mtu_trouble(way_to(all, backend.address, hop), backend.address, forward);
-  if (!trouble.none())
-    throw Error("backend " + backend.to_string() + " of service " + service.to_string() + ": " +
-                    trouble.text,
-                trouble.remedy);
-}
-
-void open_way(const Pins& pins, const Address& backend, const std::optional<lb_hop>& hop) {
-  const auto all = interfaces();
+void allow_out(const std::vector<Interface>& all, const Pins& pins, const Address& backend,
+               const std::optional<lb_hop>& hop) {
   const auto way = way_to(all, backend, hop);
   if (way.out != nullptr && !way.local()) allow_egress(pins, way.out->index);
 }
 
-void open_way(const Pins& pins, State& state, const Backend& backend,
-              const std::optional<lb_hop>& hop) {
+// Is the way to be resolved?
+bool prepare_backend(const std::vector<Interface>& all, const Pins& pins, State& state,
+                     const WantedService& service, const std::vector<Backend>& members,
+                     WantedBackend& wanted) {
+  auto& [id, change] = wanted;
+  const auto forward = change.mode(service.options.forward);
+  const auto hop = change.static_hop();
+  const auto there = std::ranges::lower_bound(members, id, {}, &Backend::id);
+  const bool known =
+      there != members.end() && there->id == id && there->state != BackendState::leaving;
+  if (known && there->forward == forward && there->hop.has_value() == hop.has_value()) return false;
+  require_mtu(all, service.id, id, forward, hop);
+  if (is_tunnel(forward)) allow_out(all, pins, id.address, hop);
+  look_ahead(id.address, change);
+  if (known && change.source) state.set_source(*there, *change.source);
+  return !hop;
+}
+
+}  // namespace
+
+void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted) {
+  const auto all = interfaces();
+  std::vector<Address> fresh;
+  for (auto& service : wanted) {
+    const auto now = state.find_service(service.id);
+    const auto members = now ? state.backends(now->number) : std::vector<Backend>{};
+    for (auto& backend : service.backends)
+      if (prepare_backend(all, pins, state, service, members, backend))
+        fresh.push_back(backend.id.address);
+  }
+  resolve_ahead(fresh);
+}
+
+void open_way(const std::vector<Interface>& all, const Pins& pins, State& state,
+              const Backend& backend, const std::optional<lb_hop>& hop) {
   const auto route = route_to(backend.id.address);
   if (route && route->source) state.set_source(backend, *route->source);
-  open_way(pins, backend.id.address, hop);
+  allow_out(all, pins, backend.id.address, hop);
 }
 
 std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t> service) {
@@ -202,6 +209,14 @@ lb_hop resolve(const StaticHop& hop) {
   std::ranges::copy(hop.mac, resolved.dst);
   std::ranges::copy(interface.mac, resolved.src);
   return resolved;
+}
+
+StaticHop to_static(const lb_hop& hop) {
+  return {std::to_array(hop.dst), interface_name(hop.ifindex)};
+}
+
+std::string hop_text(const std::optional<lb_hop>& hop) {
+  return hop ? to_static(*hop).to_string() : "kernel";
 }
 
 }  // namespace xdplb

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "plugin/address.h"
+#include "plugin/interface.h"
 #include "plugin/state.h"
 
 namespace xdplb {
 
 // What the administrator should know, though nothing failed.
 using Notes = std::vector<std::string>;
+void append(Notes& all, Notes more);
 
 // Tells the data path of the VLAN devices there are, and has the kernel resolve the backends and
 // keep them resolved: those of a service, or all. Notes are of one backend, or of all. Never
@@ -22,27 +24,21 @@ using Notes = std::vector<std::string>;
 Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_t> service,
                       std::optional<std::uint32_t> subject);
 
-// Has the kernel resolve the ways to addresses, and waits for that a fifth of a second at most: a
-// backend's first packets come as soon as a table names it. Never throws.
-void resolve_ahead(const std::vector<Address>& addresses);
-
-// All of this for the backends that are new or get another way. Throws Error, as require_mtu().
+// For the backends that are new or get another way: fills in what the kernel's route says of each,
+// makes ready for packets in an outer header, has the kernel resolve the way and waits for that a
+// fifth of a second at most: first packets come as soon as a table names the backend. Throws Error,
+// as require_mtu().
 void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted);
-
-// Fills in what the kernel's route to the address says of a backend to be added. Never throws.
-void look_ahead(const Address& address, BackendChange& change);
 
 // Throws Error where the way to a backend can't carry IPv6's smallest packets of a service with
 // their outer header.
-void require_mtu(const ServiceId& service, const BackendId& backend, Forward forward,
-                 const std::optional<lb_hop>& hop);
+void require_mtu(const std::vector<Interface>& all, const ServiceId& service,
+                 const BackendId& backend, Forward forward, const std::optional<lb_hop>& hop);
 
 // Makes ready for packets in an outer header, before a backend's mode asks for them: the egress
-// program on its way out.
-void open_way(const Pins& pins, const Address& backend, const std::optional<lb_hop>& hop);
-// And the address that its outer headers come from, of a backend that there is.
-void open_way(const Pins& pins, State& state, const Backend& backend,
-              const std::optional<lb_hop>& hop);
+// program on its way out, and the address that outer headers come from.
+void open_way(const std::vector<Interface>& all, const Pins& pins, State& state,
+              const Backend& backend, const std::optional<lb_hop>& hop);
 
 // Takes that back for backends that are gone, unless one that is left has the same address.
 void release_backends(const std::vector<Backend>& left, const std::vector<Backend>& gone);
@@ -56,5 +52,9 @@ std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t
 // A static next hop for the maps. Throws Error where its interface doesn't exist, or is a VLAN
 // device: tags stay as they came.
 lb_hop resolve(const StaticHop& hop);
+
+// As the administrator gave it; "kernel" where there is none.
+StaticHop to_static(const lb_hop& hop);
+std::string hop_text(const std::optional<lb_hop>& hop);
 
 }  // namespace xdplb

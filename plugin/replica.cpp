@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "plugin/diagnostics.h"
+#include "plugin/egress.h"
 #include "plugin/error.h"
 #include "plugin/pins.h"
 
@@ -160,13 +161,11 @@ void Replica::fill_array(const std::string& name, const Fd& live, std::size_t si
 
 // That there is an entry is what counts: nothing is sent.
 void Replica::fill_egress(const Fd& live) {
-  std::uint32_t key = 0;
-  for (const void* last = nullptr; ::bpf_map_get_next_key(live.get(), last, &key) == 0;
-       last = &key) {
+  egress_devices_ = devices_of(live);
+  for (const auto device : egress_devices_) {
     bpf_devmap_val entry{};
-    entry.ifindex = key;
-    write_value(map("lb_egress"), key, &entry);
-    egress_devices_.insert(key);
+    entry.ifindex = device;
+    write_value(map("lb_egress"), device, &entry);
   }
 }
 

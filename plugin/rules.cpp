@@ -35,14 +35,11 @@ void State::require_way(const Service& service, const BackendId& backend, Forwar
 
 // The service of a reply is known by its source alone.
 void State::require_sole_nat(const ServiceId& id, const BackendId& backend) const {
-  const auto port = [](const BackendId& one, const ServiceId& of) {
-    return one.port != 0 ? one.port : of.port;
-  };
+  const auto reply = reply_of(id, backend);
   for (const auto& other : services()) {
     if (other.id == id || other.id.protocol != id.protocol) continue;
     for (const auto& its : backends(other.number))
-      if (its.forward == Forward::nat && its.id.address == backend.address &&
-          port(its.id, other.id) == port(backend, id))
+      if (its.forward == Forward::nat && reply_of(other.id, its.id) == reply)
         throw_shared_nat(backend, other.id);
   }
 }

@@ -95,19 +95,24 @@ void State::add_service(const ServiceId& id, const ServiceChange& options) {
   settle();
   const auto slots = options.slots.value_or(default_slots);
   require_slots(slots);
-  const auto records = pins_.services();
   if (find_service(id))
     throw Error("service " + id.to_string() + " exists already", "'xdp-lb service set' changes it");
-  const auto free = std::ranges::find_if(
-      records, [](const auto& record) { return load(record.conf).state == LB_SERVICE_FREE; });
-  if (free == records.end())
-    throw Error("all " + std::to_string(LB_SERVICES) + " services are in use", "delete one first");
+  auto& free = free_service();
   const auto all = changed(default_options(id), options);
   require_options(id, all, LB_SERVICES);
   require_room(id, with_service(id, all), LB_TABLE_BYTES(std::countr_zero(slots)));
 
-  make_service(*free, id, all, slots);
+  make_service(free, id, all, slots);
   settle();
+}
+
+lb_service& State::free_service() const {
+  const auto records = pins_.services();
+  const auto free = std::ranges::find_if(
+      records, [](const auto& record) { return load(record.conf).state == LB_SERVICE_FREE; });
+  if (free == records.end())
+    throw Error("all " + std::to_string(LB_SERVICES) + " services are in use", "delete one first");
+  return *free;
 }
 
 // The record's last word makes it a service.
@@ -171,18 +176,19 @@ BackendId State::check_new_backend(const ServiceId& id, const BackendId& backend
   if (there && there->state != BackendState::leaving)
     throw Error("service " + id.to_string() + " has backend " + wanted.to_string() + " already",
                 "'xdp-lb backend set' changes it");
-  if (!there && free_backend() == nullptr)
-    throw Error("all " + std::to_string(max_table_backends) + " backends are in use",
-                "delete one first");
-  require_way(owner, wanted, options.forward.value_or(std::nullopt).value_or(owner.forward));
+  if (!there) (void)free_backend();  // throws
+  require_way(owner, wanted, options.mode(owner.forward));
   return wanted;
 }
 
-lb_backend* State::free_backend() const {
-  const auto records = pins_.backends().subspan(1, max_table_backends);
+lb_backend& State::free_backend(std::uint32_t from) const {
+  const auto records = pins_.backends().subspan(from, max_table_backends + 1 - from);
   const auto free = std::ranges::find_if(
       records, [](const auto& record) { return load(record.conf).state == LB_BACKEND_FREE; });
-  return free == records.end() ? nullptr : &*free;
+  if (free == records.end())
+    throw Error("all " + std::to_string(max_table_backends) + " backends are in use",
+                "delete one first");
+  return *free;
 }
 
 void State::add_backend(const ServiceId& id, const BackendId& backend,
@@ -191,8 +197,8 @@ void State::add_backend(const ServiceId& id, const BackendId& backend,
   const auto wanted = check_new_backend(id, backend, options);
   const auto owner = service(id);
   const auto leaving = find_backend(owner, wanted);
-  auto* record = leaving ? &pins_.backends()[leaving->handle] : free_backend();
-  make_backend(*record, owner.number, wanted, options);
+  auto& record = leaving ? pins_.backends()[leaving->handle] : free_backend();
+  make_backend(record, owner.number, wanted, options);
   settle();
 }
 

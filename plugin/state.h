@@ -68,6 +68,14 @@ struct BackendChange {
   std::optional<Address> source{};
   bool local = false;                   // only when the backend is added
   std::optional<BackendState> state{};  // not leaving
+
+  // For a backend that is added.
+  [[nodiscard]] Forward mode(Forward of_service) const {
+    return forward.value_or(std::nullopt).value_or(of_service);
+  }
+  [[nodiscard]] std::optional<lb_hop> static_hop() const {
+    return hop && hop->ifindex != 0 ? hop : std::nullopt;
+  }
 };
 
 // A backend that is deleted: when none of its flows is left, or at once.
@@ -206,7 +214,9 @@ class State {
   void close_epoch(lb_service& service, const std::vector<bool>& needed, std::uint32_t now) const;
   [[nodiscard]] std::vector<bool> named_handles() const;
   void remove_left(const std::vector<bool>& remembered);
-  [[nodiscard]] lb_backend* free_backend() const;
+  [[nodiscard]] lb_service& free_service() const;
+  // From this handle on. Throws Error where there is none.
+  [[nodiscard]] lb_backend& free_backend(std::uint32_t from = 1) const;
   void make_service(lb_service& record, const ServiceId& id, const ServiceOptions& options,
                     unsigned slots);
   void change_service(const Service& now, const ServiceOptions& options);

@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(ready_before_the_mode) {
   };
   BOOST_TEST(!found().source.has_value());
   BOOST_TEST(program_on(balancer, links().out) == 0U);
-  open_way(balancer.pins(), balancer.state(), found(), std::nullopt);
+  open_way(interfaces(), balancer.pins(), balancer.state(), found(), std::nullopt);
   BOOST_TEST((found().source == ip("10.9.1.1")));
   BOOST_TEST((found().forward == Forward::l2));
   BOOST_TEST(program_on(balancer, links().out) == program_on(balancer, links().in));
