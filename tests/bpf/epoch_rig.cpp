@@ -27,6 +27,8 @@ Bytes error_about(const ServiceId& id, const EpochModel::Flow& flow) {
   return icmp(family, sent, family.types.front(), 1, quoted);
 }
 
+}  // namespace
+
 PacketSpec packet_of(const ServiceId& id, const EpochModel::Flow& flow, Kind kind) {
   PacketSpec spec{.from = flow.from,
                   .to = id.vip,
@@ -37,8 +39,6 @@ PacketSpec packet_of(const ServiceId& id, const EpochModel::Flow& flow, Kind kin
   if (kind == Kind::reset) spec.flags = 0x14;
   return spec;
 }
-
-}  // namespace
 
 BackendId backend_id(std::uint16_t number) {
   return BackendId::parse("10.0.0." + std::to_string(number));

@@ -10,6 +10,9 @@
 
 namespace xdplb::test {
 
+// Of a flow to the service; not Kind::error.
+PacketSpec packet_of(const ServiceId& id, const EpochModel::Flow& flow, Kind kind);
+
 class EpochRig : public Balancer {
  public:
   static constexpr std::uint32_t epoch = 1000;

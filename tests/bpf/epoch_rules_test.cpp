@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(last_resorts) {
   for (const std::uint16_t number : {1, 2})
     rig.state().set_backend(tcp, backend_id(number), to(BackendState::drain));
   const auto& flow = rig.moved.at(0);
-  const PacketSpec syn{.from = flow.from, .to = tcp.vip, .sport = flow.sport, .flags = 2};
+  const auto syn = packet_of(tcp, flow, Kind::syn);
   const auto with = [&](LastResort resort) {
     ServiceChange change;
     change.last_resort = resort;

@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(after_the_deadline_those_that_were_seen_stay) {
 BOOST_AUTO_TEST_CASE(a_syn_moves_no_live_flow) {
   Changed rig(tcp);
   const auto& flow = rig.moved.at(0);
-  const PacketSpec syn{.from = flow.from, .to = tcp.vip, .sport = flow.sport, .flags = 2};
+  const auto syn = packet_of(tcp, flow, Kind::syn);
   for (int i = 0; i < 2; i++) rig.send(flow, Kind::data);
   rig.age(half);
   BOOST_TEST(rig.send(flow, Kind::syn) == 1);
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(new_flows_do_not_displace_confirmed_ones) {
   // What isn't remembered stays where it would be looked for.
   BOOST_TEST(rig.send(rest[0], Kind::syn) == 1);
   rig.state().set_backend(tcp, backend_id(1), to(BackendState::drain));
-  const PacketSpec syn{.from = rest[0].from, .to = tcp.vip, .sport = rest[0].sport, .flags = 2};
+  const auto syn = packet_of(tcp, rest[0], Kind::syn);
   check(rig, {"no room", syn, drops(LB_LIMITED, tcp.to_string())});
   for (const auto& flow : last) BOOST_TEST(rig.send(flow, Kind::data) == 2);
   // One that was unseen for long goes.
