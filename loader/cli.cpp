@@ -38,6 +38,8 @@ constexpr std::array verbs{
     Verb{"apply", "make what runs what a configuration file says", run_apply},
     Verb{"confirm", "keep a change that would be taken back", run_confirm},
     Verb{"save", "print what runs as a configuration file", run_save},
+    Verb{"import ipvs", "make a configuration file of IPVS's rules", run_import_ipvs},
+    Verb{"import keepalived", "make one of keepalived's virtual servers", run_import_keepalived},
     Verb{"digest", "show whether nodes decide alike", run_digest},
     Verb{"stats", "show counters of services and backends", run_stats},
     Verb{"metrics", "print counters for Prometheus", run_metrics},
@@ -54,7 +56,7 @@ void print_verbs(std::ostream& out, const std::string& word) {
   if (word.empty()) out << "A layer-4 load balancer as a component of a libxdp chain.\n\n";
   for (const auto& verb : verbs)
     if (word.empty() || verb.name.starts_with(word + " "))
-      out << "  " << std::left << std::setw(16) << verb.name << verb.summary << "\n";
+      out << "  " << std::left << std::setw(19) << verb.name << verb.summary << "\n";
   out << "\n'xdp-lb " << (word.empty() ? "VERB" : word + " VERB")
       << " --help' describes a verb, xdp-lb(8) all of them.\n";
 }

@@ -75,6 +75,8 @@ int run_apply(const Arguments& arguments);
 int run_confirm(const Arguments& arguments);
 int run_save(const Arguments& arguments);
 int run_digest(const Arguments& arguments);
+int run_import_ipvs(const Arguments& arguments);
+int run_import_keepalived(const Arguments& arguments);
 
 // Finds the verb and runs it. Returns the exit code.
 int run_cli(const Arguments& arguments);

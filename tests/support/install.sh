@@ -9,7 +9,7 @@ here=$(dirname "$(realpath "$0")")
 build='cmake ninja-build g++ pkg-config clang llvm libbpf-dev libxdp-dev libmnl-dev
   libboost-program-options-dev nlohmann-json3-dev libtomlplusplus-dev scdoc linux-libc-dev libelf-dev zlib1g-dev'
 demo="$build iproute2 ethtool nginx-light curl xdp-tools procps util-linux mount"
-test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace"
+test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace keepalived ipvsadm"
 lint="$build git clang-format clang-tidy shellcheck mandoc man-db"
 patience=600 # seconds to wait for another apt
 

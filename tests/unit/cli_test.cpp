@@ -80,12 +80,12 @@ std::vector<std::string> listed_verbs(const std::string& help) {
   return verbs;
 }
 
-const auto all_verbs = words(
-    "load,unload,upgrade,status,service add,service set,service del,service list,backend "
-    "add,backend set,"
-    "backend del,backend drain,backend up,backend down,backend list,backend-setup,settle,plan,"
-    "apply,confirm,save,digest,stats,metrics,trace,check",
-    ',');
+const auto all_verbs =
+    words("load,unload,upgrade,status,service add,service set,service del,service list,"
+          "backend add,backend set,backend del,backend drain,backend up,backend down,backend "
+          "list,backend-setup,settle,plan,"
+          "apply,confirm,save,import ipvs,import keepalived,digest,stats,metrics,trace,check",
+          ',');
 
 BOOST_AUTO_TEST_SUITE(cli)
 
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(no_verb_is_wrong_usage) {
 }
 
 BOOST_AUTO_TEST_CASE(groups) {
-  for (const std::string group : {"service", "backend"}) {
+  for (const std::string group : {"service", "backend", "import"}) {
     std::vector<std::string> verbs;
     std::ranges::copy_if(all_verbs, std::back_inserter(verbs),
                          [&](const auto& verb) { return verb.starts_with(group + " "); });

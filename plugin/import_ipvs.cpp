@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// import_ipvs(): a line is a service or a server of one.
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "plugin/importer.h"
+
+namespace xdplb {
+
+namespace {
+
+enum class Value : std::uint8_t { none, some, maybe };
+
+struct Option {
+  std::string_view name, letter;
+  Value value;
+};
+
+constexpr std::array options{Option{"--add-service", "-A", Value::none},
+                             Option{"--add-server", "-a", Value::none},
+                             Option{"--tcp-service", "-t", Value::some},
+                             Option{"--udp-service", "-u", Value::some},
+                             Option{"--sctp-service", "", Value::some},
+                             Option{"--fwmark-service", "-f", Value::some},
+                             Option{"--scheduler", "-s", Value::some},
+                             Option{"--persistent", "-p", Value::maybe},
+                             Option{"--netmask", "-M", Value::some},
+                             Option{"--sched-flags", "-b", Value::some},
+                             Option{"--pe", "", Value::some},
+                             Option{"--ops", "-o", Value::none},
+                             Option{"--real-server", "-r", Value::some},
+                             Option{"--gatewaying", "-g", Value::none},
+                             Option{"--ipip", "-i", Value::none},
+                             Option{"--masquerading", "-m", Value::none},
+                             Option{"--weight", "-w", Value::some},
+                             Option{"--u-threshold", "-x", Value::some},
+                             Option{"--l-threshold", "-y", Value::some},
+                             Option{"--tun-type", "", Value::some},
+                             Option{"--tun-port", "", Value::some},
+                             Option{"--tun-nocsum", "", Value::none},
+                             Option{"--tun-csum", "", Value::none},
+                             Option{"--tun-remcsum", "", Value::none},
+                             Option{"--ipv6", "-6", Value::none}};
+
+using Rule = std::map<std::string_view, std::string>;  // by the options' long names
+
+// Throws Error where it isn't understood.
+Rule parse_rule(const Words& words) {
+  Rule rule;
+  for (std::size_t i = 0; i < words.size(); i++) {
+    const auto known = std::ranges::find_if(options, [&](const auto& option) {
+      return words[i] == option.name || words[i] == option.letter;
+    });
+    if (known == options.end()) throw Error("'" + words[i] + "' is not understood");
+    auto& value = rule[known->name];
+    const bool follows = i + 1 < words.size() && !words[i + 1].starts_with('-');
+    if (known->value == Value::some && !follows) throw Error(words[i] + " has no value");
+    if (known->value != Value::none && follows) value = words[++i];
+  }
+  return rule;
+}
+
+std::string get(const Rule& rule, std::string_view name) {
+  const auto found = rule.find(name);
+  return found == rule.end() ? std::string() : found->second;
+}
+
+// Throws Error for what services can't be known by.
+ServiceId service_of(const Rule& rule) {
+  if (rule.contains("--fwmark-service"))
+    throw Error("firewall marks: services are known by address, port and protocol");
+  if (rule.contains("--sctp-service")) throw Error("SCTP: services are TCP or UDP");
+  if (rule.contains("--udp-service")) return ServiceId::parse(get(rule, "--udp-service") + "/udp");
+  return ServiceId::parse(get(rule, "--tcp-service") + "/tcp");
+}
+
+Forward forward_of(const Rule& rule) {
+  if (rule.contains("--masquerading")) return Forward::nat;
+  if (!rule.contains("--ipip")) return Forward::l2;
+  const auto type = get(rule, "--tun-type");
+  return parse_forward(type).value_or(Forward::ipip);
+}
+
+class Ipvs {
+ public:
+  Imported read(std::string_view text) {
+    each_line(text, [&](unsigned line, std::string_view all) {
+      const auto words = words_of(all.substr(0, all.find('#')));
+      if (!words.empty()) attempt(importer_, line, [&] { add(line, parse_rule(words)); });
+    });
+    return importer_.finish();
+  }
+
+ private:
+  void add(unsigned line, const Rule& rule) {
+    if (rule.contains("--add-service"))
+      add_service(line, rule);
+    else if (rule.contains("--add-server"))
+      add_server(line, rule);
+    else
+      throw Error("it adds neither a service nor a server");
+  }
+
+  void add_service(unsigned line, const Rule& rule) {
+    const auto id = service_of(rule);
+    const auto service = importer_.add_service(line, id);
+    services_[id] = service;
+    importer_.schedule(line, service, get(rule, "--scheduler"), get(rule, "--sched-flags"));
+    if (rule.contains("--persistent")) {
+      importer_.persist(line, service, get(rule, "--netmask"));
+      importer_.leave(line, "persistence is affinity: it has no timeout");
+    }
+    if (rule.contains("--pe")) importer_.leave(line, "persistence engines: there are none");
+    if (rule.contains("--ops")) importer_.leave(line, "one-packet scheduling: flows stay together");
+  }
+
+  void add_server(unsigned line, const Rule& rule) {
+    const auto found = services_.find(service_of(rule));
+    if (found == services_.end()) throw Error("no line before adds its service");
+    const auto text = rule.contains("--weight") ? get(rule, "--weight") : "1";
+    const auto weight = parse_number(text, 0, max_weight);
+    if (!weight)
+      throw Error("weight '" + text + "' is not a number from 0 to " + std::to_string(max_weight));
+    const auto forward = forward_of(rule);
+    importer_.add_backend(line, found->second, get(rule, "--real-server"),
+                          static_cast<unsigned>(*weight), forward);
+    if (forward == Forward::gue)
+      importer_.set_gue_port(line, found->second, get(rule, "--tun-port"));
+    if (rule.contains("--u-threshold") && get(rule, "--u-threshold") != "0")
+      importer_.leave(line, "thresholds: connections are not counted");
+  }
+
+  Importer importer_;
+  std::map<ServiceId, std::size_t> services_;
+};
+
+}  // namespace
+
+Imported import_ipvs(std::string_view text) { return Ipvs().read(text); }
+
+}  // namespace xdplb
