@@ -9,13 +9,14 @@
 #include "tests/support/packet.h"
 
 using Target = int(const std::uint8_t* bytes, std::size_t size);
-extern "C" Target fuzz_address, fuzz_config, fuzz_packet, fuzz_pcap;
+extern "C" Target fuzz_address, fuzz_config, fuzz_import, fuzz_packet, fuzz_pcap;
 
 namespace xdplb::test {
 
 BOOST_AUTO_TEST_CASE(corpus) {
   for (const auto& [folder, target] : std::map<std::string, Target*>{{"address", fuzz_address},
                                                                      {"config", fuzz_config},
+                                                                     {"import", fuzz_import},
                                                                      {"packet", fuzz_packet},
                                                                      {"pcap", fuzz_pcap}}) {
     unsigned files = 0;
