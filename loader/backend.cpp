@@ -33,7 +33,7 @@ BackendChange read_change(const Command& command) {
     change.forward = forward;
   }
   if (const auto text = command.get("next-hop"))
-    change.hop = *text == "kernel" ? lb_hop{} : resolve(StaticHop::parse(*text));
+    change.hop = *text == "kernel" ? lb_hop{} : resolve(interfaces(), StaticHop::parse(*text));
   return change;
 }
 

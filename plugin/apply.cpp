@@ -124,15 +124,11 @@ void State::apply(const std::vector<WantedService>& wanted) {
   settle();
   require_wanted(wanted);
   if (drop_services(wanted)) settle();
-  std::vector<std::vector<Backend>> members(LB_SERVICES);
-  const auto records = pins_.backends();
-  for (std::uint32_t handle = 1; handle < records.size(); handle++)
-    if (const auto conf = load(records[handle].conf); is_live(conf))
-      members[conf.service].push_back(to_backend(records[handle], handle));
+  const auto all = members();
   std::uint32_t free = 1;
   for (const auto& service : wanted) {
     const auto number = apply_service(service).number;
-    apply_backends(number, service, members[number], free);
+    apply_backends(number, service, all[number], free);
   }
   settle();
 }

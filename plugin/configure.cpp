@@ -62,11 +62,13 @@ void require_maps(const Config& config, const Pins& pins, Plan& plan) {
     differ("flows", config.flows, *keys / 2);
 }
 
-BackendChange to_change(const BackendConfig& config, bool resolve_hop) {
+// interfaces: nothing where next hops aren't asked for.
+BackendChange to_change(const BackendConfig& config, const std::vector<Interface>& interfaces) {
   BackendChange change;
   change.weight = config.weight;
   change.forward = config.forward;
-  change.hop = config.next_hop && resolve_hop ? resolve(*config.next_hop) : lb_hop{};
+  change.hop =
+      config.next_hop && !interfaces.empty() ? resolve(interfaces, *config.next_hop) : lb_hop{};
   change.state = config.state;
   return change;
 }
@@ -141,11 +143,12 @@ BackendConfig to_config(const Backend& backend, Detail detail) {
 }  // namespace
 
 std::vector<WantedService> wanted_services(const Config& config, bool resolve) {
+  const auto present = resolve ? interfaces() : std::vector<Interface>{};
   std::vector<WantedService> all;
   for (const auto& service : config.services) {
     auto& wanted = all.emplace_back(WantedService{service.id, service.options, service.slots, {}});
     for (const auto& backend : service.backends)
-      wanted.backends.push_back({backend.id, to_change(backend, resolve)});
+      wanted.backends.push_back({backend.id, to_change(backend, present)});
   }
   return all;
 }
@@ -158,10 +161,11 @@ Config running_config(const Pins& pins, Detail detail) {
   for (const auto& place : with_component(places({}, pins.path())))
     interfaces.push_back(to_config(place));
   const State state(pins);
+  const auto members = state.members();
   for (const auto& service : state.services()) {
     auto& into =
         config.services.emplace_back(ServiceConfig{service.id, service, service.slots, {}, {}});
-    for (const auto& backend : state.backends(service.number))
+    for (const auto& backend : members[service.number])
       if (backend.state != BackendState::leaving)
         into.backends.push_back(to_config(backend, detail));
   }

@@ -83,8 +83,9 @@ std::vector<Interface> interfaces() {
   }
 }
 
-Interface find_interface(const std::string& name) {
-  const auto all = interfaces();
+Interface find_interface(const std::string& name) { return find_interface(interfaces(), name); }
+
+const Interface& find_interface(const std::vector<Interface>& all, const std::string& name) {
   const auto found = std::ranges::find(all, name, &Interface::name);
   if (found == all.end())
     throw Error("there is no network interface '" + name + "'",

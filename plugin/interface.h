@@ -24,8 +24,10 @@ struct Interface {
 };
 
 std::vector<Interface> interfaces();
-Interface find_interface(const std::string& name);  // throws Error where there is none
-std::string interface_name(unsigned index);         // or "ifindex N"
+// These throw Error where there is none.
+Interface find_interface(const std::string& name);
+const Interface& find_interface(const std::vector<Interface>& all, const std::string& name);
+std::string interface_name(unsigned index);  // or "ifindex N"
 
 // Throws Error, with what to attach to instead, where the component has no business: VLAN devices,
 // bridges, ports of bonds, interfaces without Ethernet headers.

@@ -63,7 +63,9 @@ std::vector<std::string> differences(const Backend& before, const Backend& after
 class Comparison {
  public:
   Comparison(const Pins& before, const Pins& after)
-      : before_(before), after_(after), then_(before), now_(after) {}
+      : then_(before), now_(after), then_members_(then_.members()), now_members_(now_.members()) {
+    find_lost(before, after);
+  }
 
   ServicePlan service(const std::optional<Service>& before, const std::optional<Service>& after) {
     const auto& one = after ? *after : *before;
@@ -72,8 +74,8 @@ class Comparison {
     if (!after) plan.what = Planned::removed;
     if (before && after) plan.changes = differences(*before, *after);
     members_ = {};
-    if (before) add(then_.backends(before->number), then_.slots_of(*before), &Member::before);
-    if (after) add(now_.backends(after->number), now_.slots_of(*after), &Member::after);
+    if (before) add(then_members_[before->number], then_.slots_of(*before), &Member::before);
+    if (after) add(now_members_[after->number], now_.slots_of(*after), &Member::after);
     for (const auto& [handle, member] : members_) plan.backends.push_back(backend(member));
     std::ranges::sort(plan.backends, {}, &BackendPlan::id);
     if (before) moves(*before, after, plan);
@@ -120,22 +122,29 @@ class Comparison {
     return found->second.after ? found->second.after->id : found->second.before->id;
   }
 
+  // Flows that are remembered, and no longer.
+  void find_lost(const Pins& before, const Pins& after) {
+    const auto known = before.exceptions();
+    const auto kept = after.exceptions();
+    const auto records = before.backends();
+    for (std::size_t i = 0; i < known.size(); i++) {
+      if (known[i] == 0 || kept[i] == known[i]) continue;
+      const auto conf = load(records[lb_exception_handle(known[i])].conf);
+      if (is_live(conf)) lost_[conf.service].push_back(known[i]);
+    }
+  }
+
   void moves(const Service& before, const std::optional<Service>& after, ServicePlan& plan) {
     const auto then = then_.current_of(before);
     const auto now = after ? now_.current_of(*after) : std::vector<std::uint16_t>(then.size());
     std::map<std::pair<std::uint16_t, std::uint16_t>, Move> all;
     for (std::size_t i = 0; i < then.size(); i++)
       if (then[i] != now[i]) all[{then[i], now[i]}].slots++;
-    // Flows that are remembered, and no longer.
     const auto seconds = epoch_seconds();
-    const auto kept = after_.exceptions();
-    const auto known = before_.exceptions();
-    for (std::size_t i = 0; i < known.size(); i++) {
-      const auto handle = static_cast<std::uint16_t>(lb_exception_handle(known[i]));
-      if (known[i] == 0 || kept[i] == known[i] || !members_.contains(handle) ||
-          lb_exception_age(known[i], seconds) > before.epoch)
-        continue;
-      const auto to = now[known[i] & (now.size() - 1)];
+    for (const auto flow : lost_[before.number]) {
+      if (lb_exception_age(flow, seconds) > before.epoch) continue;
+      const auto handle = static_cast<std::uint16_t>(lb_exception_handle(flow));
+      const auto to = now[flow & (now.size() - 1)];
       if (to != handle) all[{handle, to}].flows++;
     }
     for (auto& [ends, move] : all) {
@@ -145,10 +154,10 @@ class Comparison {
     }
   }
 
-  const Pins& before_;
-  const Pins& after_;
   State then_, now_;
-  std::map<std::uint32_t, Member> members_{};  // by handle
+  std::vector<std::vector<Backend>> then_members_, now_members_;  // by service's number
+  std::map<std::uint32_t, std::vector<std::uint64_t>> lost_{};    // likewise
+  std::map<std::uint32_t, Member> members_{};                     // by handle
 };
 
 }  // namespace

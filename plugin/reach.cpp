@@ -148,10 +148,12 @@ bool prepare_backend(const std::vector<Interface>& all, const Pins& pins, State&
 
 void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted) {
   const auto all = interfaces();
+  const auto present = state.members();
+  const std::vector<Backend> none;
   std::vector<Address> fresh;
   for (auto& service : wanted) {
     const auto now = state.find_service(service.id);
-    const auto members = now ? state.backends(now->number) : std::vector<Backend>{};
+    const auto& members = now ? present[now->number] : none;
     for (auto& backend : service.backends)
       if (prepare_backend(all, pins, state, service, members, backend))
         fresh.push_back(backend.id.address);
@@ -168,9 +170,10 @@ void open_way(const std::vector<Interface>& all, const Pins& pins, State& state,
 
 std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t> service) {
   if (service) return state.backends(*service);
+  const auto members = state.members();
   std::vector<Backend> all;
   for (const auto& one : state.services())
-    for (const auto& backend : state.backends(one.number)) all.push_back(backend);
+    std::ranges::copy(members[one.number], std::back_inserter(all));
   return all;
 }
 
@@ -199,8 +202,8 @@ Notes release_gone(const State& state) {
   }
 }
 
-lb_hop resolve(const StaticHop& hop) {
-  const auto interface = find_interface(hop.ifname);
+lb_hop resolve(const std::vector<Interface>& all, const StaticHop& hop) {
+  const auto& interface = find_interface(all, hop.ifname);
   if (interface.kind == "vlan")
     throw Error("next hop " + hop.to_string() + ": " + hop.ifname + " is a VLAN device",
                 "give its parent, " + interface_name(interface.parent) +

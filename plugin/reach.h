@@ -51,7 +51,7 @@ std::vector<Backend> backends_of(const State& state, std::optional<std::uint32_t
 
 // A static next hop for the maps. Throws Error where its interface doesn't exist, or is a VLAN
 // device: tags stay as they came.
-lb_hop resolve(const StaticHop& hop);
+lb_hop resolve(const std::vector<Interface>& all, const StaticHop& hop);
 
 // As the administrator gave it; "kernel" where there is none.
 StaticHop to_static(const lb_hop& hop);

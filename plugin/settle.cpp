@@ -165,8 +165,7 @@ void State::settle_heads(const lb_service& service, const std::vector<Backend>& 
   void_next_hops();
 }
 
-void State::settle_table(lb_service& service) {
-  const auto members = backends(static_cast<std::uint32_t>(&service - pins_.services().data()));
+void State::settle_table(lb_service& service, const std::vector<Backend>& members) {
   settle_heads(service, members);
   auto conf = load(service.conf);
   auto ref = load(service.table);
@@ -229,8 +228,10 @@ bool State::has_removed_services() const {
 }
 
 void State::settle_tables(const std::vector<std::uint32_t>& stale) {
-  for (const auto number : stale) settle_table(pins_.services()[number]);
-  if (stale.empty() || !has_epochs()) return;
+  if (stale.empty()) return;
+  const auto all = members();
+  for (const auto number : stale) settle_table(pins_.services()[number], all[number]);
+  if (!has_epochs()) return;
   wait();          // that may remember a flow yet
   close_epochs();  // a backend may have had none
 }

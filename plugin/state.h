@@ -120,7 +120,9 @@ class State {
 
   [[nodiscard]] std::vector<Service> services() const;                       // by id
   [[nodiscard]] std::vector<Backend> backends(std::uint32_t service) const;  // by id
-  [[nodiscard]] Service service(const ServiceId& id) const;                  // throws Error
+  // Those of all services at once, by number.
+  [[nodiscard]] std::vector<std::vector<Backend>> members() const;
+  [[nodiscard]] Service service(const ServiceId& id) const;  // throws Error
   [[nodiscard]] std::optional<Service> find_service(const ServiceId& id) const;
   [[nodiscard]] std::optional<Backend> find_backend(const Service& service,
                                                     const BackendId& id) const;
@@ -188,7 +190,7 @@ class State {
   [[nodiscard]] Forward forward_of(const lb_backend& record) const;
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
   void void_next_hops() const;
-  void settle_table(lb_service& service);
+  void settle_table(lb_service& service, const std::vector<Backend>& members);
   [[nodiscard]] std::vector<SlotChange> next_slots(const lb_table_ref& table,
                                                    const std::vector<std::uint16_t>& wanted,
                                                    const std::vector<bool>& stays,

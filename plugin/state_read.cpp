@@ -112,6 +112,16 @@ std::vector<Backend> State::backends(std::uint32_t service) const {
   return all;
 }
 
+std::vector<std::vector<Backend>> State::members() const {
+  std::vector<std::vector<Backend>> all(LB_SERVICES);
+  const auto records = pins_.backends();
+  for (std::uint32_t handle = 1; handle < records.size(); handle++)
+    if (const auto conf = load(records[handle].conf); is_live(conf))
+      all[conf.service].push_back(to_backend(records[handle], handle));
+  for (auto& of_service : all) std::ranges::sort(of_service, {}, &Backend::id);
+  return all;
+}
+
 std::optional<Service> State::find_service(const ServiceId& id) const {
   const auto records = pins_.services();
   const auto found = std::ranges::find_if(records, [&](const auto& record) {

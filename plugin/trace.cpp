@@ -112,15 +112,13 @@ Tracer::Tracer(const TraceOptions& options) {
 }
 
 void Tracer::read_state(const Pins& pins) {
-  services_ = State(pins).services();
-  const auto records = pins.backends();
-  for (std::uint32_t handle = 1; handle < records.size(); handle++)
-    if (const auto conf = load(records[handle].conf); is_live(conf))
-      backends_[conf.service].push_back(to_backend(records[handle], handle));
+  const State state(pins);
+  services_ = state.services();
+  members_ = state.members();
 }
 
 std::optional<Backend> Tracer::backend(std::uint32_t handle) const {
-  for (const auto& [service, members] : backends_) {
+  for (const auto& members : members_) {
     const auto found = std::ranges::find(members, handle, &Backend::handle);
     if (found != members.end()) return *found;
   }
@@ -208,9 +206,7 @@ std::optional<lb_next_hop> Tracer::asked_hop(const std::string& map, std::uint32
 
 // Mode fullnat may ask for two: the slot's, and that of the flow.
 void Tracer::find_backend(const Service& service, Traced& traced) {
-  const auto members = backends_.find(service.number);
-  if (members == backends_.end()) return;
-  for (const auto& member : members->second) {
+  for (const auto& member : members_.at(service.number)) {
     const auto next = asked_hop("lb_next_hops", member.handle);
     if (!next || (traced.backend && next->forwarded.packets == 0)) continue;
     traced.backend = member;

@@ -86,7 +86,7 @@ class Tracer {
   unsigned ingress_;  // ifindex
   Notes notes_;
   std::vector<Service> services_;
-  std::map<std::uint32_t, std::vector<Backend>> backends_;  // by service
+  std::vector<std::vector<Backend>> members_;  // by service's number
   std::unique_ptr<Replica> replica_;
   std::vector<std::pair<std::string, std::uint32_t>> asked_;  // map and key of this packet's hops
 };
