@@ -54,11 +54,11 @@ BOOST_AUTO_TEST_CASE(killed_while_loading, *boost::unit_test::precondition(has_s
   Machine machine;
   const auto empty = take_snapshot(machine);
   for (const std::string call : {"bpf", "sendto", "mmap"}) {
-    const int calls = count_calls(machine, call, load_line);
+    const int calls = count_calls(machine.host, call, load_line);
     BOOST_TEST(calls > (call == "bpf" ? 40 : 1));
     machine.loader.require("unload eth0");
     for (int nth = 1; nth <= calls; nth += step()) BOOST_TEST_CONTEXT(call << " " << nth) {
-        const auto killed = run_injected(machine, call, "signal=KILL", nth, load_line);
+        const auto killed = run_injected(machine.host, call, "signal=KILL", nth, load_line);
         BOOST_TEST_REQUIRE(killed.status == 128 + SIGKILL, killed.err);
         // The next order takes up what is there.
         const auto next = machine.run("load eth0");
@@ -76,12 +76,12 @@ BOOST_AUTO_TEST_CASE(killed_while_loading, *boost::unit_test::precondition(has_s
 // A load that fails anywhere leaves the machine as it was. libbpf does without many calls.
 void check_failures(const Machine& machine, const std::string& unload) {
   const auto before = take_snapshot(machine);
-  const int calls = count_calls(machine, "bpf", load_line);
+  const int calls = count_calls(machine.host, "bpf", load_line);
   machine.loader.require(unload);
   BOOST_TEST(differences(before, take_snapshot(machine)).empty());
   int failures = 0;
   for (int nth = 1; nth <= calls; nth += step()) BOOST_TEST_CONTEXT(unload << ", bpf " << nth) {
-      const auto failed = run_injected(machine, "bpf", "error=ENOMEM", nth, load_line);
+      const auto failed = run_injected(machine.host, "bpf", "error=ENOMEM", nth, load_line);
       check_words(failed);
       if (failed.status == 0) {
         machine.loader.require("status --check eth0");
@@ -120,12 +120,12 @@ BOOST_AUTO_TEST_CASE(killed_while_a_mode_changes, *boost::unit_test::preconditio
   };
   machine.loader.require("backend add " + id + " 172.16.0.1");
   start();
-  const int calls = count_calls(machine, "sendto", modes + "gue");
+  const int calls = count_calls(machine.host, "sendto", modes + "gue");
   BOOST_TEST(calls > 1);
   int changed = 0;
   for (int nth = 1; nth <= calls; nth++) BOOST_TEST_CONTEXT("sendto " << nth) {
       start();
-      const auto killed = run_injected(machine, "sendto", "signal=KILL", nth, modes + "gue");
+      const auto killed = run_injected(machine.host, "sendto", "signal=KILL", nth, modes + "gue");
       // It asks less of the kernel where a neighbour entry is there already.
       BOOST_TEST((killed.status == 128 + SIGKILL || killed.status == 0), killed.err);
       const Pins pins(pin_path, Access::read);

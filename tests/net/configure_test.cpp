@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "plugin/state.h"
-#include "tests/net/injected.h"
+#include "tests/net/cli_fixture.h"
 
 namespace xdplb::test {
 namespace {
@@ -139,17 +139,6 @@ BOOST_AUTO_TEST_CASE(what_is_refused_changes_nothing) {
   check_status(machine.run("plan --offline " + good), 0);
 }
 
-// Until it was so, or for long.
-template <typename Condition>
-bool becomes(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  return true;
-}
-
 BOOST_AUTO_TEST_CASE(a_change_that_nobody_confirms_is_taken_back) {
   Machine machine;
   const auto first = file_with(interface + web + two);
@@ -164,8 +153,8 @@ BOOST_AUTO_TEST_CASE(a_change_that_nobody_confirms_is_taken_back) {
   check_status(machine.host.run({"sh", "-c", order}), 128 + SIGKILL);
   check_status(machine.run("plan " + second), 0);
   check_status(machine.run("apply " + first), 2);
-  BOOST_TEST(becomes([&] { return machine.loader.require("save --full") == before; }));
-  BOOST_TEST(becomes([&] { return machine.run("confirm").status == 3; }));
+  BOOST_TEST(wait_until([&] { return machine.loader.require("save --full") == before; }, 60));
+  BOOST_TEST(wait_until([&] { return machine.run("confirm").status == 3; }, 60));
 
   check_status(machine.run("apply --confirm 2 " + second), 0);
   check_status(machine.run("confirm"), 0);
@@ -190,50 +179,6 @@ BOOST_AUTO_TEST_CASE(nodes_are_compared) {
     BOOST_TEST(outcome.out.find(line) != std::string::npos, outcome.out);
   check_refused(machine, {{"digest --against /run/none", 2, "can't read /run/none"},
                           {"digest --against " + file_with("{}"), 2, "is no digest"}});
-}
-
-BOOST_AUTO_TEST_CASE(killed_while_applying, *boost::unit_test::precondition(has_strace)) {
-  Machine machine;
-  const auto first = file_with(interface + web + two);
-  const auto second = file_with(interface + web + three + names + six);
-  check_status(machine.run("apply " + first), 0);
-  const auto apply = "apply --single-ok --object " XDP_LB_OBJECT " " + second;
-  // All that changes something outside of the process; stores into maps have tests of their own.
-  for (const std::string call : {"bpf", "sendto", "flock"}) {
-    const int calls = count_calls(machine, call, apply);
-    check_status(machine.run("apply " + first), 0);
-    BOOST_TEST(calls > 0);
-    for (int nth = 1; nth <= calls; nth += counts(29, 1)) BOOST_TEST_CONTEXT(call << " " << nth) {
-        const auto killed = run_injected(machine, call, "signal=KILL", nth, apply);
-        BOOST_TEST((killed.status == 128 + SIGKILL || killed.status == 0), killed.err);
-        check_status(machine.run("status --check eth0"), 0);
-        check_status(machine.run("apply " + second), 0);
-        check_status(machine.run("plan " + second), 0);
-        check_status(machine.run("apply " + first), 0);
-      }
-  }
-}
-
-BOOST_AUTO_TEST_CASE(failed_while_applying, *boost::unit_test::precondition(has_strace)) {
-  Machine machine;
-  const auto first = file_with(interface + web + two);
-  const auto second = file_with(interface + web + three + names + six);
-  check_status(machine.run("apply " + first), 0);
-  const auto apply = "apply --single-ok --object " XDP_LB_OBJECT " " + second;
-  const int calls = count_calls(machine, "bpf", apply);
-  check_status(machine.run("apply " + first), 0);
-  int failures = 0;
-  for (const std::string error : {"ENOMEM", "EPERM", "ENOSPC"})
-    for (int nth = 1; nth <= calls; nth += counts(29, 1)) BOOST_TEST_CONTEXT(error << " " << nth) {
-        const auto failed = run_injected(machine, "bpf", "error=" + error, nth, apply);
-        check_words(failed);
-        failures += failed.status != 0 ? 1 : 0;
-        check_status(machine.run("status --check eth0"), 0);
-        check_status(machine.run("apply " + second), 0);
-        check_status(machine.run("plan " + second), 0);
-        check_status(machine.run("apply " + first), 0);
-      }
-  BOOST_TEST(failures > 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

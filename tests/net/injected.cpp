@@ -11,24 +11,23 @@ namespace xdplb::test {
 namespace {
 
 // With these options of strace.
-Outcome run_traced(const Machine& machine, const std::string& options, const std::string& line) {
-  return machine.host.run(
-      split("strace -f -qq -o /run/trace " + options + " " XDP_LB_LOADER " " + line));
+Outcome run_traced(const Host& host, const std::string& options, const std::string& line) {
+  return host.run(split("strace -f -qq -o /run/trace " + options + " " XDP_LB_LOADER " " + line));
 }
 
 }  // namespace
 
-int count_calls(const Machine& machine, const std::string& call, const std::string& line) {
-  const auto outcome = run_traced(machine, "-e trace=" + call, line);
+int count_calls(const Host& host, const std::string& call, const std::string& line) {
+  const auto outcome = run_traced(host, "-e trace=" + call, line);
   BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
   std::ifstream trace("/run/trace");
   return static_cast<int>(std::count(std::istreambuf_iterator<char>(trace), {}, '\n'));
 }
 
-Outcome run_injected(const Machine& machine, const std::string& call, const std::string& what,
-                     int nth, const std::string& line) {
+Outcome run_injected(const Host& host, const std::string& call, const std::string& what, int nth,
+                     const std::string& line) {
   const auto inject = call + ":" + what + ":when=" + std::to_string(nth);
-  return run_traced(machine, "-e trace=" + call + " -e inject=" + inject, line);
+  return run_traced(host, "-e trace=" + call + " -e inject=" + inject, line);
 }
 
 boost::test_tools::assertion_result has_strace(boost::unit_test::test_unit_id) {

@@ -11,11 +11,11 @@
 namespace xdplb::test {
 
 // How many system calls of a kind the loader makes where nothing goes wrong.
-int count_calls(const Machine& machine, const std::string& call, const std::string& line);
+int count_calls(const Host& host, const std::string& call, const std::string& line);
 
 // What happens at the nth of them: "signal=KILL", "error=ENOMEM".
-Outcome run_injected(const Machine& machine, const std::string& call, const std::string& what,
-                     int nth, const std::string& line);
+Outcome run_injected(const Host& host, const std::string& call, const std::string& what, int nth,
+                     const std::string& line);
 
 // As a test's precondition.
 boost::test_tools::assertion_result has_strace(boost::unit_test::test_unit_id);

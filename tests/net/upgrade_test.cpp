@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xdp-lb upgrade of a component that is attached alone; tests/vm has the chains.
 #include <boost/test/unit_test.hpp>
-#include <csignal>
 #include <future>
 #include <set>
 
+#include "tests/net/cli_fixture.h"
 #include "tests/net/farmed.h"
-#include "tests/net/injected.h"
 #include "tests/support/other_object.h"
 
 namespace xdplb::test {
@@ -111,35 +110,6 @@ BOOST_AUTO_TEST_CASE(connections_survive) {
     BOOST_TEST(tag(farmed.loader) != before);
     farmed.survive_without("web2");
   }
-}
-
-// Killed or failed anywhere, it leaves the old one or the new one, and the same command completes.
-BOOST_AUTO_TEST_CASE(killed_and_failed, *boost::unit_test::precondition(has_strace)) {
-  const auto other = to_other();
-  Machine machine;
-  machine.load_with_services();
-  const auto old = tag(machine.loader);
-  for (const std::string what : {"signal=KILL", "error=ENOMEM"})
-    for (const std::string call : {"bpf", "sendto"}) {
-      const int calls = count_calls(machine, call, other);
-      const auto wanted = tag(machine.loader);
-      BOOST_TEST(wanted != old);
-      machine.loader.require(installed);
-      for (int nth = 1; nth <= calls; nth += counts(29, 1))
-        BOOST_TEST_CONTEXT(what << call << nth) {
-          const auto outcome = run_injected(machine, call, what, nth, other);
-          if (what == "signal=KILL")
-            BOOST_TEST(outcome.status == 128 + SIGKILL, outcome.err);
-          else
-            check_words(outcome);
-          const auto there = tag(machine.loader);
-          BOOST_TEST((there == wanted || (there == old && outcome.status != 0)), outcome.err);
-          machine.loader.require(other);
-          BOOST_TEST(tag(machine.loader) == wanted);
-          machine.loader.require(installed);
-        }
-    }
-  BOOST_TEST(machine.loader.json("service list").size() == 2U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A command is killed at each system call that changes something outside of it, and each of its
+// bpf() calls fails in turn. Services that it has nothing to do with go on, and the same command
+// completes what was begun. Stores into maps have tests of their own: killed, and bpf's crash.
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <fstream>
+#include <functional>
+
+#include "tests/net/injected.h"
+#include "tests/support/other_object.h"
+
+namespace xdplb::test {
+namespace {
+
+namespace data = boost::unit_test::data;
+
+const std::string with_object = " --object " XDP_LB_OBJECT;
+
+struct Deed {
+  std::string line, back;      // what is done, and what undoes it
+  std::function<bool()> done;  // is it?
+};
+
+class Stage {
+ public:
+  Stage() {
+    for (const int number : {1, 2, 3}) other_.add({number});
+    for (const int number : {1, 2}) service_.add({number});
+  }
+
+  Deed load() const {
+    const auto line = balanced_.loader.load("eth1", "native");
+    return {line, "unload eth1", [this] { return runs("status --check eth1", 0); }};
+  }
+
+  Deed unload() const {
+    const auto line = balanced_.loader.load("eth1", "native");
+    return {"unload eth1", line, [this] { return runs("status --check eth1", 3); }};
+  }
+
+  Deed upgrade() const {
+    const auto file = write_other_object(XDP_LB_OBJECT, "/run/other.bpf.o");
+    const auto old_tag = tag();
+    return {"upgrade eth0 --object " + file, "upgrade eth0" + with_object,
+            [this, old_tag] { return tag() != old_tag; }};
+  }
+
+  Deed apply() {
+    save("/run/first.toml");
+    service_.add({3});
+    service_.set_weight("web1", 7);
+    balanced_.loader.require("service add " + vip(10) + ":8080/tcp --slots 256");
+    save("/run/second.toml");
+    return {"apply /run/second.toml --single-ok" + with_object,
+            "apply /run/first.toml --single-ok" + with_object,
+            [this] { return runs("plan /run/second.toml", 0); }};
+  }
+
+  // strace(1) does this at each of the command's calls of that name.
+  void check(const Deed& deed, const std::string& call, const std::string& what) {
+    run_back(deed);
+    const int calls = count_calls(balanced_.site.balancer, call, deed.line);
+    for (int nth = 1; nth <= calls; nth += counts(97, 1))
+      BOOST_TEST_CONTEXT(deed.line << ": " << what << " at " << call << " " << nth) {
+        run_back(deed);
+        const auto hit = run_injected(balanced_.site.balancer, call, what, nth, deed.line);
+        if (what == "signal=KILL") {
+          BOOST_TEST((hit.status == 128 + SIGKILL || hit.status == 0), hit.err);
+        } else {
+          check_words(hit);
+          BOOST_TEST(hit.status <= 4);
+        }
+        check_connections(balanced_.site, other_, flows_, 3);
+        const auto again = balanced_.loader.run(deed.line);
+        const bool said = again.err.find("already") != std::string::npos ||
+                          again.err.find("not loaded on eth1") != std::string::npos;
+        BOOST_TEST((again.status == 0 || said), again.err);
+        BOOST_TEST(deed.done());
+        hits_ += hit.status != 0 ? 1 : 0;
+      }
+  }
+
+  [[nodiscard]] int hits() const { return hits_; }
+
+ private:
+  [[nodiscard]] bool runs(const std::string& line, int status) const {
+    return balanced_.loader.run(line).status == status;
+  }
+
+  [[nodiscard]] std::string tag() const {
+    const auto place = balanced_.loader.json("status eth0").at("interfaces").at(0);
+    const bool chained = place.at("chained");
+    return (chained ? place.at("components").at(0) : place.at("main")).at("tag");
+  }
+
+  void save(const std::string& name) const {
+    std::ofstream(name) << balanced_.loader.require("save");
+  }
+
+  void run_back(const Deed& deed) const {
+    if (!deed.done()) return;
+    balanced_.loader.require(deed.back);
+    BOOST_TEST_REQUIRE(!deed.done());
+  }
+
+  Balanced balanced_{"native"};
+  TestService service_{balanced_.loader, vip(10) + ":80/tcp", "--slots 4096"};
+  TestService other_{balanced_.loader, vip(11) + ":80/tcp", "--slots 4096"};
+  Flows flows_{true};
+  int hits_ = 0;
+};
+
+BOOST_AUTO_TEST_SUITE(faults, *boost::unit_test::precondition(has_strace))
+
+BOOST_DATA_TEST_CASE(at_each_call, data::make(Words{"load", "unload", "upgrade", "apply"}), name) {
+  Stage stage;
+  const auto deed = name == "load"      ? stage.load()
+                    : name == "unload"  ? stage.unload()
+                    : name == "upgrade" ? stage.upgrade()
+                                        : stage.apply();
+  for (const std::string call : {"bpf", "sendto", "mkdir", "unlink", "rmdir", "chmod", "flock"})
+    stage.check(deed, call, "signal=KILL");
+  for (const std::string error : {"ENOMEM", "EPERM", "ENOSPC"})
+    stage.check(deed, "bpf", "error=" + error);
+  BOOST_TEST(stage.hits() > 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace xdplb::test
