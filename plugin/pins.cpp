@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
@@ -127,7 +128,12 @@ void require_bpffs(const std::string& pin_path) {
   struct statfs fs {};
   const auto place = existing_part(pin_path);
   if (::statfs(place.c_str(), &fs) != 0) throw SystemError(errno, "looking at " + place);
-  if (fs.f_type == BPF_FS_MAGIC) return require_own_folder(pin_path);
+  if (fs.f_type == BPF_FS_MAGIC) {
+    if ((fs.f_flags & ST_RDONLY) != 0)  // maps can't be mapped then, not even to be read
+      throw SystemError(EROFS, "using the maps in " + pin_path,
+                        "its file system is mounted read-only: mount it anew with -o remount,rw");
+    return require_own_folder(pin_path);
+  }
   const auto message = pin_path + " is not on a BPF file system";
   if (pin_path.starts_with("/sys/fs/bpf"))
     throw Unsupported(message,

@@ -10,11 +10,14 @@
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <thread>
 
 #include "plugin/error.h"
 #include "plugin/pins.h"
 #include "tests/net/cli_fixture.h"
+#include "tests/net/injected.h"
 
 namespace xdplb::test {
 namespace {
@@ -101,6 +104,24 @@ BOOST_AUTO_TEST_CASE(no_bpffs) {
   BOOST_TEST(outcome.out.find("fail  bpffs") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_read_only_bpffs) {
+  Machine machine;
+  machine.load_with_services();
+  const std::string file = "/run/site.toml";
+  std::ofstream(file) << machine.loader.require("save");
+  const auto remount = [](unsigned long flags) {
+    BOOST_REQUIRE(::mount(nullptr, bpffs, nullptr, MS_REMOUNT | flags, "mode=0700") == 0);
+  };
+  remount(MS_RDONLY);
+  check_orders(machine, 1, "is mounted read-only");
+  for (const auto& order :
+       Words{"load eth1", "settle", "save", "digest", "plan " + file, "apply " + file})
+    check_refused(machine, {{order, 1, "is mounted read-only"}});
+  remount(0);
+  machine.loader.require("status --check eth0");
+  machine.loader.require("unload eth0");
+}
+
 BOOST_AUTO_TEST_CASE(pin_paths) {
   Machine machine;
   check_refused(machine, {{"load eth0 -p /sys/fs/bpf/a/b", 1, "/sys/fs/bpf/a/b"},
@@ -113,6 +134,43 @@ BOOST_AUTO_TEST_CASE(pin_paths) {
   check_refused(machine, {{"service list -p /sys/fs/bpf/other", 3, "/sys/fs/bpf/other"},
                           {"unload eth0 -p /sys/fs/bpf/other", 3, "/sys/fs/bpf/other"},
                           {"unload --all -p /sys/fs/bpf/other", 3, "/sys/fs/bpf/other"}});
+}
+
+// One of a cable of its own: the other end goes with it.
+BOOST_AUTO_TEST_CASE(an_interface_that_is_gone, *boost::unit_test::precondition(has_strace)) {
+  Machine machine;
+  machine.load_with_services();
+  const std::string cable =
+      "link add eth2 type veth peer name eth3\nlink set eth2 up\nlink set eth3 up";
+  machine.host.ip(cable);
+  const std::string file = "/run/site.toml";
+  std::ofstream(file) << machine.loader.require("save") << "[[interface]]\nname = \"eth2\"\n";
+  const auto lose = [&] { machine.host.ip("link del eth2"); };
+  machine.loader.require("load eth2 --single-ok --object " XDP_LB_OBJECT);
+  lose();
+  check_refused(machine, {{"load eth2", 2, "there is no network interface 'eth2'"},
+                          {"unload eth2", 2, "there is no network interface 'eth2'"},
+                          {"upgrade eth2", 2, "there is no network interface 'eth2'"},
+                          {"apply " + file, 2, "there is no network interface 'eth2'"}});
+  machine.loader.require("status --check eth0");
+  machine.loader.require("upgrade --object " XDP_LB_OBJECT);
+
+  // Or it goes while it is loaded on, which waits for that at a call of bpf().
+  const auto before = take_snapshot(machine);
+  const std::string order = "load eth2 --single-ok --object " XDP_LB_OBJECT;
+  for (int nth = 1; nth < 80; nth += counts(38, 4)) BOOST_TEST_CONTEXT("at bpf() " << nth) {
+      machine.host.ip(cable);
+      std::thread losing([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(700));
+        lose();
+      });
+      const auto outcome = run_injected(machine.host, "bpf", "delay_enter=1500000", nth, order);
+      losing.join();
+      check_words(outcome);
+      BOOST_TEST((outcome.status == 1 || outcome.status == 2), outcome.status << outcome.err);
+      const auto left = differences(before, take_snapshot(machine));
+      BOOST_TEST(left.empty(), left);
+    }
 }
 
 std::string pin_of(std::string_view map) { return std::string(pin_path) + "/" + std::string(map); }
