@@ -25,7 +25,7 @@
 #include "service_index.h"
 
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
-#define XDP_LB_ABI 4
+#define XDP_LB_ABI 5
 
 #define LB_SERVICES 4096u	  /* records; a service's number is its index */
 #define LB_BACKENDS 65536u	  /* records; a handle is the index: 1 to 65534, 0: none */
@@ -63,6 +63,13 @@ struct lb_counter {
 };
 LB_ASSERT_SIZE(struct lb_counter, 16);
 
+/* Who follows drops: one word, which the follower writes anew each second or so. */
+struct lb_follow {
+	__u32 until;   /* seconds (exception.h); over, or 0: nobody does */
+	__u32 reasons; /* a bit for each enum lb_reason that is wanted */
+} __attribute__((aligned(8)));
+LB_ASSERT_SIZE(struct lb_follow, 8);
+
 /* lb_meta: ARRAY[1]. All zero until user space adopts freshly made maps. */
 struct lb_meta {
 	__u32 abi;	   /* XDP_LB_ABI, or 0: not adopted yet */
@@ -70,7 +77,8 @@ struct lb_meta {
 	__u64 generation;  /* counts completed changes */
 	__u8 cluster_key[16];
 	struct lb_counter retired[LB_FAMILIES]; /* forwarded for removed services */
-	__u64 reserved[6];
+	struct lb_follow follow;
+	__u64 reserved[5];
 };
 LB_ASSERT_SIZE(struct lb_meta, 128);
 
@@ -250,13 +258,29 @@ LB_ASSERT_SIZE(struct lb_reason_counters, 512);
 enum lb_limited {
 	LB_LIMIT_ANSWERS = 0,
 	LB_LIMIT_EXCEPTIONS = 1,
-	LB_LIMITS = 2,
+	LB_LIMIT_SAMPLES = 2,
+	LB_LIMITS = 3,
 };
 struct lb_limit {
 	__u32 stamp; /* jiffies, their low half */
 	__u32 tokens;
 };
 LB_ASSERT_SIZE(struct lb_limit, 8);
+
+/* lb_samples: RINGBUF[LB_SAMPLES_SIZE] of packets that were dropped, while somebody follows. */
+#define LB_SAMPLES_SIZE (128u << 10) /* bytes */
+#define LB_SAMPLE_FRAME 128u
+struct lb_sample {
+	__u64 time;    /* CLOCK_MONOTONIC, in nanoseconds */
+	__u32 ifindex; /* where it came in */
+	__u32 length;  /* of the frame */
+	__u16 captured;
+	__u8 reason;  /* enum lb_reason */
+	__u8 verdict; /* XDP_DROP; XDP_PASS, where it is a defect */
+	__u32 reserved;
+	__u8 frame[LB_SAMPLE_FRAME]; /* its first bytes: "captured" of them */
+};
+LB_ASSERT_SIZE(struct lb_sample, 152);
 
 /* Read-only data of the object: the only thing in .rodata. */
 struct lb_constants {

@@ -184,8 +184,9 @@ static __always_inline int send_reply(struct xdp_md *ctx, const struct way *way,
 		return verdict;
 	if (unlikely(!nat_rewrite(ctx, way->pkt, way->flow, to)))
 		return leave_service(way->pkt, way->service, LB_INTERNAL, XDP_DROP);
-	return leave_service(way->pkt, way->service, LB_RETURNED,
-			     next->reason ? XDP_PASS : send_frame(ctx, &next->hop, growth));
+	verdict = next->reason ? XDP_PASS : send_frame(ctx, &next->hop, growth);
+	leave_service(way->pkt, way->service, LB_RETURNED, verdict);
+	return verdict;
 }
 
 static __noinline int send_reply_by_egress(struct xdp_md *ctx, const struct way *way,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * How often the component answers by itself (RFC 1812 4.3.2.8, RFC 4443 2.4), and
- * how many flows it takes in: token buckets of each CPU, filled by the jiffy, so that
+ * how many flows and samples it takes in: token buckets of each CPU, filled by the jiffy, so that
  * no HZ need be known.
  */
 #ifndef XDP_LB_LIMIT_H
@@ -12,6 +12,7 @@
 
 #define LIMIT_ANSWERS 10
 #define LIMIT_EXCEPTIONS 1000
+#define LIMIT_SAMPLES 1
 #define LIMIT_JIFFIES 100 /* that a bucket holds */
 
 /* rate: how many a jiffy. */

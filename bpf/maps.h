@@ -12,7 +12,7 @@
 #include "abi.h"
 #include "parse.h"
 
-/* Written by user space; read by user space. */
+/* Written by user space; read by it, and where a packet is dropped. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -144,6 +144,13 @@ struct {
 	__type(value, struct lb_reason_counters);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_service_cnt SEC(".maps");
+
+/* Written by the data path; read by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, LB_SAMPLES_SIZE);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} lb_samples SEC(".maps");
 
 enum aside_kind { FOR_SERVICE, REPLY_OF_NAT, REPLY_TO_POOL, ABOUT_OUTER };
 

@@ -20,11 +20,20 @@ static __always_inline void count_reason(void *map, __u32 key, enum lb_reason re
 		count(&counters->reason[reason % LB_REASONS], bytes);
 }
 
+/* A verdict that somebody may want to see the packet of (sample.h) says why. */
+#define REASON_SHIFT 8
+static __always_inline int with_reason(enum lb_reason reason, int action)
+{
+	if (action == XDP_DROP || reason == LB_INTERNAL || reason == LB_FOREIGN)
+		return action | reason << REASON_SHIFT;
+	return action;
+}
+
 /* Leaves with action because of reason: the packet has no service. */
 static __always_inline int leave(const struct packet *pkt, enum lb_reason reason, int action)
 {
 	count_reason(&lb_reason_cnt, pkt->family, reason, pkt->bytes);
-	return action;
+	return with_reason(reason, action);
 }
 
 /* Leaves with action because of reason: the packet is for this service. */

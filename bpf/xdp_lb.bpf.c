@@ -13,6 +13,7 @@
 #include "maps.h"
 #include "recall.h"
 #include "relay.h"
+#include "sample.h"
 #include "stats.h"
 #include "unusual.h"
 
@@ -142,9 +143,9 @@ int xdp_lb(struct xdp_md *ctx)
 	else
 		verdict = unusual_find(ctx);
 	if (likely(verdict != GOES_ON))
-		return verdict;
+		return end(ctx, verdict);
 	pick_aside(ctx);
-	return go_by_egress(ctx);
+	return end(ctx, go_by_egress(ctx));
 }
 
 SEC("xdp")
@@ -159,9 +160,9 @@ int xdp_lb_inline(struct xdp_md *ctx)
 	else
 		verdict = unusual_find(ctx);
 	if (likely(verdict != GOES_ON))
-		return verdict;
+		return end(ctx, verdict);
 	pick_aside(ctx);
-	return go_inline(ctx);
+	return end(ctx, go_inline(ctx));
 }
 
 static __always_inline bool egress_encap(struct xdp_md *ctx, const struct lb_order *order,
@@ -174,9 +175,7 @@ static __always_inline bool egress_encap(struct xdp_md *ctx, const struct lb_ord
 	return next && !next->reason && encapsulate(ctx, next, pkt);
 }
 
-/* Carries out the order that xdp_lb wrote. What has none is another program's. */
-SEC("xdp.frags/devmap")
-int xdp_lb_egress(struct xdp_md *ctx)
+static __always_inline int carry_out(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
@@ -206,6 +205,13 @@ int xdp_lb_egress(struct xdp_md *ctx)
 	else
 		done = tell_too_big(ctx, &pkt, order.value, true);
 	return done ? XDP_PASS : leave(&pkt, LB_INTERNAL, XDP_DROP);
+}
+
+/* Carries out the order that xdp_lb wrote. What has none is another program's. */
+SEC("xdp.frags/devmap")
+int xdp_lb_egress(struct xdp_md *ctx)
+{
+	return end(ctx, carry_out(ctx));
 }
 
 char _license[] SEC("license") = "GPL";

@@ -42,6 +42,7 @@ constexpr std::array verbs{
     Verb{"import keepalived", "make one of keepalived's virtual servers", run_import_keepalived},
     Verb{"digest", "show whether nodes decide alike", run_digest},
     Verb{"stats", "show counters of services and backends", run_stats},
+    Verb{"drops", "show why packets were dropped, or which are", run_drops},
     Verb{"metrics", "print counters for Prometheus", run_metrics},
     Verb{"trace", "show what becomes of a packet, and why", run_trace},
     Verb{"check", "examine this host and the ways to backends", run_check},

@@ -54,6 +54,7 @@ int run_unload(const Arguments& arguments);
 int run_upgrade(const Arguments& arguments);
 int run_status(const Arguments& arguments);
 int run_metrics(const Arguments& arguments);
+int run_drops(const Arguments& arguments);
 int run_stats(const Arguments& arguments);
 int run_trace(const Arguments& arguments);
 int run_check(const Arguments& arguments);

@@ -17,17 +17,18 @@ static struct Dissected dissected(const struct packet* pkt, bool is_flow) {
   return it;
 }
 
-void lb_dissect(const void* frame, __u32 size, struct Dissected* own, struct Dissected* flow) {
+void lb_dissect(const void* frame, __u32 captured, __u32 length, struct Dissected* own,
+                struct Dissected* flow) {
   void* data = (void*)frame; /* nothing here writes */
   struct packet pkt = {0};
   struct packet quoted;
-  const enum parsed parsed = parse_unusual(data, data + size, size, &pkt);
+  const enum parsed parsed = parse_unusual(data, data + captured, length, &pkt);
 
   *own = dissected(
       &pkt, parsed == PARSED || parsed == PARSED_FRAGMENT || parsed == PARSED_LATER_FRAGMENT);
   *flow = *own;
   quoted = pkt;
-  if (parsed == PARSED_ICMP && icmp_quoted(data, data + size, &pkt, &quoted) == QUOTED)
+  if (parsed == PARSED_ICMP && icmp_quoted(data, data + captured, &pkt, &quoted) == QUOTED)
     *flow = dissected(&quoted, true);
 }
 

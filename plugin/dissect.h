@@ -15,9 +15,10 @@ struct Dissected {
   __u8 is_flow;           /* 1: a packet of TCP or UDP */
 };
 
-/* own: of the frame; flow: of the packets that go the same way, those that an ICMP error is about
- * among them. */
-void lb_dissect(const void* frame, __u32 size, struct Dissected* own, struct Dissected* flow);
+/* frame: its first "captured" bytes, of "length". own: of the frame; flow: of the packets that go
+ * the same way, those that an ICMP error is about among them. */
+void lb_dissect(const void* frame, __u32 captured, __u32 length, struct Dissected* own,
+                struct Dissected* flow);
 
 /* KM3; prefix: how many bits of the source are hashed, 0: all of the flow. */
 __u64 lb_hash_flow(const __u64 key[7], const struct Dissected* flow, __u32 prefix);

@@ -43,6 +43,7 @@ constexpr std::array shapes{
              true},
     MapShape{"lb_service_cnt", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(lb_reason_counters), LB_SERVICES,
              true},
+    MapShape{"lb_samples", BPF_MAP_TYPE_RINGBUF, 0, LB_SAMPLES_SIZE, false, false, 0},
 };
 
 bool exists(const std::string& path) {
@@ -78,7 +79,7 @@ void require_shape(const bpf_map_info& info, const MapShape& shape, const std::s
   if (info.key_size != shape.key_size) refuse("the key's size", info.key_size, shape.key_size);
   auto entries = shape.max_entries;
   auto size = shape.value_size;
-  if (size == 0) {
+  if (shape.name == "lb_arena") {
     size = std::has_single_bit(info.value_size) ? info.value_size : LB_ARENA_SIZE;
     size = std::min(size, LB_ARENA_ELEMENT);
     entries = size == LB_ARENA_ELEMENT && info.max_entries != 1 ? 2 : 1;

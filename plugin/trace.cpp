@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/trace.h"
 
-#include <arpa/inet.h>
 #include <linux/bpf.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <cstring>
@@ -58,34 +56,6 @@ Notes notes_of(const Place& place, const std::string& tag) {
                     " is another than the object's: it may do something else; load it again, or "
                     "give its object with -o");
   return notes;
-}
-
-// An address and a port, as they are in a packet.
-BackendId end_of(std::span<const __u64, 2> address, unsigned wire_port) {
-  std::array<std::uint8_t, 16> bytes{};
-  std::memcpy(bytes.data(), address.data(), bytes.size());
-  return {Address(bytes), ntohs(static_cast<std::uint16_t>(wire_port))};
-}
-
-std::string protocol_name(std::uint8_t proto) {
-  switch (proto) {
-    case IPPROTO_TCP:
-    case IPPROTO_UDP:
-      return std::string(to_string(static_cast<Protocol>(proto)));
-    case IPPROTO_ICMP:
-      return "icmp";
-    case IPPROTO_ICMPV6:
-      return "icmpv6";
-    default:
-      return std::to_string(proto);
-  }
-}
-
-void name_ends(const Dissected& packet, Traced& traced) {
-  if (packet.family == LB_NO_FAMILY) return;
-  traced.from = end_of(packet.key.src, packet.key.ports & 0xffff).to_string();
-  traced.to = end_of(packet.key.dst, packet.key.ports >> 16).to_string();
-  traced.protocol = protocol_name(packet.key.proto);
 }
 
 }  // namespace
@@ -236,8 +206,9 @@ Traced Tracer::trace(std::span<const std::uint8_t> frame) {
   Traced traced;
   Dissected packet{};
   Dissected flow{};
-  lb_dissect(frame.data(), static_cast<std::uint32_t>(frame.size()), &packet, &flow);
-  name_ends(packet, traced);
+  const auto size = static_cast<std::uint32_t>(frame.size());
+  lb_dissect(frame.data(), size, size, &packet, &flow);
+  static_cast<Ends&>(traced) = ends_of(packet);
   const auto* likely = service_of(flow);
   auto slot = likely != nullptr ? slot_of(*likely, flow) : std::nullopt;
   const auto before = slot ? remembered(*slot) : std::nullopt;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "plugin/component.h"
-#include "plugin/dissect.h"
+#include "plugin/ends.h"
 #include "plugin/replica.h"
 
 namespace xdplb {
@@ -41,8 +41,7 @@ struct TracedSlot {
   std::optional<Remembered> remembered{};
 };
 
-struct Traced {
-  std::string from{}, to{}, protocol{};  // of the packet, with ports; empty where it isn't IP
+struct Traced : Ends {
   std::optional<Service> service{};
   std::optional<TracedSlot> slot{};
   std::optional<Backend> backend{};       // whose next hop was looked up

@@ -39,7 +39,7 @@ static void require_dissected(const uint8_t* frame, uint32_t size, enum parsed p
                               const struct packet* pkt) {
   static const __u64 key[7] = {1, 3, 5, 7, 9, 11, 13};
   struct Dissected own, flow;
-  lb_dissect(frame, size, &own, &flow);
+  lb_dissect(frame, size, size, &own, &flow);
   REQUIRE(own.family == pkt->family);
   REQUIRE(own.is_flow == (parsed <= PARSED_LATER_FRAGMENT));
   REQUIRE(parsed == PARSED_ICMP || memcmp(&own, &flow, sizeof(own)) == 0);

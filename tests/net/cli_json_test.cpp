@@ -53,7 +53,7 @@ const std::string memory =
     "memory.maps.lb_backends memory.maps.lb_vlans memory.maps.lb_egress memory.maps.lb_next_hops "
     "memory.maps.lb_return_hops memory.maps.lb_flows memory.maps.lb_exceptions "
     "memory.maps.lb_exception_cnt memory.maps.lb_limits "
-    "memory.maps.lb_reason_cnt memory.maps.lb_service_cnt ";
+    "memory.maps.lb_reason_cnt memory.maps.lb_service_cnt memory.maps.lb_samples ";
 const std::string reasons =
     "reasons.no-family reasons.ipv4 reasons.ipv6 reasons.no-family.*.packets "
     "reasons.no-family.*.bytes reasons.ipv4.*.packets reasons.ipv4.*.bytes "
@@ -70,6 +70,7 @@ const std::vector<Keys> documents{
          "exceptions.made exceptions.evicted exceptions.refused",
      components + reasons},
     {"stats", "services[].service services[].what services[].packets services[].bytes", reasons},
+    {"drops", "", reasons},
     {"service list",
      "[].service [].forward [].balance [].slots [].fragments [].ping [].state [].epoch "
      "[].on_down [].last_resort [].backends",
