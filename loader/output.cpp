@@ -26,7 +26,7 @@ void TextTable::rule() { rows_.emplace_back(); }
 
 bool TextTable::empty() const { return rows_.back().empty(); }
 
-void TextTable::print() const {
+std::vector<std::string> TextTable::lines() const {
   std::vector<std::size_t> widths;
   for (const auto& cells : rows_)
     for (std::size_t i = 0; i < cells.size(); i++) {
@@ -35,13 +35,19 @@ void TextTable::print() const {
     }
   std::size_t width = 0;
   for (const auto column : widths) width += column + 2;
+  std::vector<std::string> lines;
   for (const auto& cells : rows_) {
     std::string line = cells.empty() ? std::string(width - 2, '-') : "";
     for (std::size_t i = 0; i < cells.size(); i++)
       line += cells[i] + std::string(widths[i] + 2 - cells[i].size(), ' ');
     line.erase(line.find_last_not_of(' ') + 1);
-    std::cout << line << "\n";
+    lines.push_back(std::move(line));
   }
+  return lines;
+}
+
+void TextTable::print() const {
+  for (const auto& line : lines()) std::cout << line << "\n";
 }
 
 void print_json(const Json& json) {

@@ -24,6 +24,7 @@ class TextTable {
   void row(std::vector<std::string> cells);
   void rule();
   [[nodiscard]] bool empty() const;  // no row below the rule
+  [[nodiscard]] std::vector<std::string> lines() const;
   void print() const;
 
  private:

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -8,6 +9,7 @@
 
 #include "loader/cli.h"
 #include "loader/output.h"
+#include "loader/terminal.h"
 #include "plugin/component.h"
 #include "plugin/error.h"
 
@@ -47,16 +49,30 @@ std::vector<Row> collect(const Pins& pins, const std::optional<ServiceId>& only)
   return rows;
 }
 
-std::string rate(std::uint64_t now, std::uint64_t before, double seconds) {
+using Before = std::map<std::pair<std::string, std::string>, lb_counter>;
+
+Before remember(const std::vector<Row>& rows) {
+  Before before;
+  for (const auto& row : rows) before[{row.service, row.what}] = row.total;
+  return before;
+}
+
+// What has come since. Counters of a backend that was deleted and added again in between start
+// anew.
+lb_counter since(const Before& before, const Row& row) {
+  const auto found = before.find({row.service, row.what});
+  auto then = found == before.end() ? lb_counter{} : found->second;
+  if (then.packets > row.total.packets) then = {};
+  return {row.total.packets - then.packets, row.total.bytes - then.bytes};
+}
+
+std::string rate(std::uint64_t count, double seconds) {
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f", static_cast<double>(now - before) / seconds);
+  std::snprintf(text.data(), text.size(), "%.1f", static_cast<double>(count) / seconds);
   return text.data();
 }
 
-using Before = std::map<std::pair<std::string, std::string>, lb_counter>;
-
-// With seconds: rates since before. Counters of a backend that was deleted and added again in
-// between start anew.
+// With seconds: rates since before.
 void print(const std::vector<Row>& rows, const Before* before, double seconds) {
   TextTable table;
   std::vector<std::string> head{"Service", "Backend or reason", "Packets", "Bytes"};
@@ -67,11 +83,8 @@ void print(const std::vector<Row>& rows, const Before* before, double seconds) {
     std::vector<std::string> cells{row.service, row.what, std::to_string(row.total.packets),
                                    std::to_string(row.total.bytes)};
     if (before != nullptr) {
-      const auto found = before->find({row.service, row.what});
-      auto then = found == before->end() ? lb_counter{} : found->second;
-      if (then.packets > row.total.packets) then = {};
-      cells.push_back(rate(row.total.packets, then.packets, seconds));
-      cells.push_back(rate(row.total.bytes, then.bytes, seconds));
+      const auto more = since(*before, row);
+      cells.insert(cells.end(), {rate(more.packets, seconds), rate(more.bytes, seconds)});
     }
     table.row(cells);
   }
@@ -89,8 +102,8 @@ Json rows_json(const std::vector<Row>& rows) {
 }
 
 // Until it is interrupted.
-[[noreturn]] void watch(const Pins& pins, const std::optional<ServiceId>& only,
-                        unsigned long seconds, bool json) {
+[[noreturn]] void repeat(const Pins& pins, const std::optional<ServiceId>& only,
+                         unsigned long seconds, bool json) {
   Before before;
   for (bool first = true;; first = false) {
     const auto rows = collect(pins, only);
@@ -99,9 +112,58 @@ Json rows_json(const std::vector<Row>& rows) {
     else
       print(rows, first ? nullptr : &before, static_cast<double>(seconds));
     std::cout << std::endl;
-    for (const auto& row : rows) before[{row.service, row.what}] = row.total;
+    before = remember(rows);
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
   }
+}
+
+// The busiest first.
+std::vector<std::string> screen(std::vector<Row> rows, const Before& before, double seconds) {
+  std::ranges::stable_sort(rows, std::ranges::greater(), [&](const Row& row) {
+    return std::pair(since(before, row).packets, row.total.packets);
+  });
+  TextTable table;
+  table.row({"Service", "Backend or reason", "Packets/s", "Bits/s", "Packets", "Bytes"});
+  table.rule();
+  for (const auto& row : rows) {
+    const auto more = since(before, row);
+    table.row({row.service, row.what, rate(more.packets, seconds), rate(8 * more.bytes, seconds),
+               std::to_string(row.total.packets), std::to_string(row.total.bytes)});
+  }
+  return table.lines();
+}
+
+// All packets by reason, as rows of no service.
+void add_reasons(const Pins& pins, std::vector<Row>& rows) {
+  for (const auto& family : total_reasons(pins, State(pins)))
+    for (unsigned i = 0; i < family.size(); i++) {
+      if (family[i].packets == 0) continue;
+      const std::string name(reason_name(static_cast<lb_reason>(i)));
+      const auto same = std::ranges::find_if(
+          rows, [&](const Row& row) { return row.service == "all" && row.what == name; });
+      if (same == rows.end())
+        rows.push_back({"all", name, family[i]});
+      else
+        same->total += family[i];
+    }
+}
+
+void watch(const Pins& pins, const std::optional<ServiceId>& only, unsigned long seconds) {
+  using std::chrono::steady_clock;
+  const Terminal terminal;
+  std::optional<Before> before;
+  auto then = steady_clock::now();
+  do {
+    auto rows = collect(pins, only);
+    if (!only) add_reasons(pins, rows);
+    const auto now = steady_clock::now();
+    const std::chrono::duration<double> passed = now - then;
+    auto lines = screen(rows, before ? *before : remember(rows), before ? passed.count() : 1);
+    lines.insert(lines.begin(), "xdp-lb stats, every " + std::to_string(seconds) + " s; q ends");
+    Terminal::draw(lines);
+    before = remember(rows);
+    then = now;
+  } while (Terminal::wait(std::chrono::seconds(seconds)));
 }
 
 }  // namespace
@@ -109,7 +171,8 @@ Json rows_json(const std::vector<Row>& rows) {
 int run_stats(const Arguments& arguments) {
   Command command("stats", "Shows what services and backends got, and why other packets left.",
                   "[VIP:PORT/PROTO]");
-  command.option("interval", "SECONDS", "print again and again, with rates, until interrupted");
+  command.option("interval", "SECONDS",
+                 "again and again, with rates; on a terminal until q is typed");
   if (!command.parse(arguments)) return 0;
   std::optional<ServiceId> only;
   if (!command.parameters().empty()) only = ServiceId::parse(command.parameters()[0]);
@@ -117,7 +180,9 @@ int run_stats(const Arguments& arguments) {
   if (const auto text = command.get("interval")) {
     const auto seconds = parse_number(*text, 1, max_interval);
     if (!seconds) throw Error("--interval '" + *text + "' is not a number of seconds from 1");
-    watch(pins, only, *seconds, command.json());
+    if (command.json() || !Terminal::is_there()) repeat(pins, only, *seconds, command.json());
+    watch(pins, only, *seconds);
+    return 0;
   }
   const auto rows = collect(pins, only);
   const auto reasons = total_reasons(pins, State(pins));
