@@ -11,6 +11,7 @@
 
 #include "plugin/exceptions.h"
 #include "tests/net/fixture.h"
+#include "tests/net/json_page.h"
 
 namespace xdplb::test {
 namespace {
@@ -76,6 +77,7 @@ BOOST_AUTO_TEST_CASE(are_followed) {
   BOOST_TEST(got[1].at("reason") == "fragment");
   BOOST_TEST(got[1].at("to") == "192.0.2.12:53");
   BOOST_TEST(got[1].at("protocol") == "udp");
+  for (const auto& line : got) check_documented("drops -f", line);
   BOOST_TEST(!is_followed());
 }
 
