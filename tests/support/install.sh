@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # install.sh GROUP...: installs the Debian packages of these groups that are missing: build, demo,
-# test, lint, vm. Says in one line what it installs. Without root it says what is missing, and
-# exits with 77.
+# test, lint, package, vm. Says in one line what it installs. Without root it says what is missing,
+# and exits with 77.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 build='cmake ninja-build g++ pkg-config clang llvm libbpf-dev libxdp-dev libmnl-dev
   libboost-program-options-dev nlohmann-json3-dev libtomlplusplus-dev scdoc linux-libc-dev libelf-dev zlib1g-dev'
 demo="$build iproute2 ethtool nginx-light curl xdp-tools procps util-linux mount"
-test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace keepalived ipvsadm"
+test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace keepalived ipvsadm systemd"
 lint="$build git clang-format clang-tidy shellcheck mandoc man-db"
+package="$build git dpkg-dev debhelper lintian rpm rpm2cpio cpio rpmlint systemd mmdebstrap iproute2"
 patience=600 # seconds to wait for another apt
 
 packages_of() {
@@ -19,6 +20,7 @@ packages_of() {
     demo) echo "$demo" ;;
     test) echo "$test" ;;
     lint) echo "$lint" ;;
+    package) echo "$package" ;;
     vm) sed 's/#.*//' "$here/../vm/packages.txt" ;;
     *)
       echo "install.sh: there is no group '$1'" >&2
