@@ -9,8 +9,9 @@ void make_bare(const Site& site) {
   // Much of it may not be there.
   std::string script = "{ ip fou del port 6080; ip -6 fou del port 6080\n";
   for (const std::string device : {"tunl0", "sit0", "gre0", "ip6tnl0", "ip6gre0"})
-    script += "ip link set " + device + " down; ip address flush dev " + device +
-              "; sysctl net.ipv4.conf." + device + ".rp_filter=1\n";
+    script += "[ ! -e /proc/sys/net/ipv4/conf/" + device + " ] || { ip link set " + device +
+              " down; ip address flush dev " + device + "; sysctl net.ipv4.conf." + device +
+              ".rp_filter=1; }\n";
   script += "ip -6 tunnel change ip6tnl0 mode ip6ip6; nft flush ruleset\n";
   for (const auto& vip : vips()) script += "ip address del " + vip + " dev lo\n";
   for (const std::string ip : {"ip", "ip -6"})

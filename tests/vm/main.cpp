@@ -24,7 +24,7 @@ bool init() {
 
 // As a package does it: commands in the tests are those of the manual.
 void install() {
-  std::filesystem::create_symlink("/vm/xdp-lb", "/usr/local/sbin/xdp-lb");
+  std::filesystem::create_symlink("/vm/xdp-lb", "/usr/sbin/xdp-lb");
   std::filesystem::create_directories(XDP_LB_OBJECT_DIR);
   std::filesystem::create_symlink("/vm/xdp_lb.bpf.o", XDP_LB_OBJECT_DIR "/xdp_lb.bpf.o");
   std::filesystem::create_directories("/run/netns");
@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
     return 77;
   }
   try {
-    xdplb::test::require_tools({"ip", "ethtool", "nginx", "xdp-loader", "xdp-filter", "nsenter"});
+    xdplb::test::require_tools(
+        {"ip", "ethtool", "nginx", "xdp-loader", "xdp-filter", "nsenter", "keepalived"});
     install();
     print_versions();
     return boost::unit_test::unit_test_main(init, argc, argv);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # run_chain_test.sh KERNEL ROOT TEST BINARY FILE...: runs the chain tests in the guest. TEST is what
-# Boost.Test's --run_test takes; the files are the loader, named xdp-lb, and the BPF objects.
+# Boost.Test's --run_test takes; the files are the loader, named xdp-lb, the BPF objects, and the
+# manual page xdp-lb.7.scd for the tests of it.
 set -euo pipefail
 
 guest=$(dirname "$(realpath "$0")")/guest
