@@ -88,17 +88,18 @@ int run_apply(const Arguments& arguments) {
   const auto config = read_config(command.parameters()[0]);
   require_privileges();
   require_none_pending(options.pin_path);
-  if (seconds) remember_running(options.pin_path);
+  std::optional<Pending> pending;
+  if (seconds) pending.emplace(options.pin_path);
   Applied applied;
   try {
     applied = apply_config(config, options);
   } catch (...) {
-    if (seconds) forget_running(options.pin_path);
+    if (pending) pending->forget();
     throw;
   }
-  if (seconds) {
+  if (pending) {
     options.max_move.reset();
-    if (go_back_after(*seconds, options)) std::_Exit(0);
+    if (pending->go_back_after(*seconds, options)) std::_Exit(0);
   }
   if (command.json()) {
     auto json = to_json(applied.plan);

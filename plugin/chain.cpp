@@ -254,7 +254,7 @@ void detach(const Interface& interface, const Component& component) {
     throw SystemError(error,
                       "detaching " + component.name + " (id " + std::to_string(component.id) +
                           ") from " + interface.name,
-                      diagnostics.last_line());
+                      diagnostics.hint(error));
 }
 
 bool runs_anywhere(std::uint32_t arena_id, const std::set<std::uint32_t>& detached) {

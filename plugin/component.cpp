@@ -7,6 +7,7 @@
 #include "plugin/error.h"
 #include "plugin/privileges.h"
 #include "plugin/programs.h"
+#include "plugin/rest.h"
 #include "plugin/upgrade.h"
 
 namespace xdplb {
@@ -81,15 +82,15 @@ class Rollback {
   Rollback(std::string pin_path, bool fresh) : pin_path_(std::move(pin_path)), fresh_(fresh) {}
   ~Rollback() {
     if (done_) return;
-    try {
-      const auto arena_id = pinned_arena_id(pin_path_);
-      for (const auto& interface : attached_) {
+    Rest rest;  // the first failure is the one to be told
+    std::uint32_t arena_id = 0;
+    rest.attempt([&] { arena_id = pinned_arena_id(pin_path_); });
+    for (const auto& interface : attached_)
+      rest.attempt([&] {
         const auto chain = read_chain(interface, arena_id);
         if (const auto* ours = chain.ours()) detach(interface, *ours);
-      }
-      if (fresh_) remove_pins(pin_path_);
-    } catch (const Failure&) {  // the first failure is the one to be told
-    }
+      });
+    if (fresh_) rest.attempt([&] { remove_pins(pin_path_); });
   }
   Rollback(const Rollback&) = delete;
   Rollback& operator=(const Rollback&) = delete;
@@ -201,15 +202,25 @@ constexpr auto elsewhere =
     "in another network namespace, or left by an interface that is gone or a command that was "
     "killed ('xdp-loader clean' takes such away)";
 
-// Returns the ids of what it detached.
-std::set<std::uint32_t> detach_ours(const std::vector<Place>& from, std::uint32_t arena_id) {
-  std::set<std::uint32_t> detached;
-  for (const auto& place : from)  // a load that was killed may have left two of ours
+// A load that was killed may have left two of ours.
+void detach_ours(const Place& place, std::uint32_t arena_id, std::set<std::uint32_t>& detached) {
+  try {
     for (auto chain = place.chain; const auto* ours = chain.ours();
          chain = read_chain(place.interface, arena_id)) {
       detach(place.interface, *ours);
       detached.insert(ours->id);
     }
+  } catch (const Failure&) {  // an interface that vanished took it along
+    if (is_there(place.interface)) throw;
+  }
+}
+
+// From all, whatever fails. Returns the ids of what it detached.
+std::set<std::uint32_t> detach_ours(const std::vector<Place>& from, std::uint32_t arena_id) {
+  std::set<std::uint32_t> detached;
+  Rest rest;
+  for (const auto& place : from) rest.attempt([&] { detach_ours(place, arena_id, detached); });
+  rest.require();
   return detached;
 }
 

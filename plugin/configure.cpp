@@ -7,6 +7,7 @@
 #include "plugin/component.h"
 #include "plugin/error.h"
 #include "plugin/plan.h"
+#include "plugin/rest.h"
 #include "plugin/upgrade.h"
 
 namespace xdplb {
@@ -23,12 +24,16 @@ Mode mode_of(const InterfaceConfig& interface) { return interface.skb ? Mode::sk
 
 void plan_interfaces(const std::vector<InterfaceConfig>& wanted, const std::string& pin_path,
                      Plan& plan) {
+  const auto there = interfaces();
   const auto loaded = with_component(places({}, pin_path));
   for (const auto& one : wanted) {
     const auto place =
-        std::ranges::find(loaded, one.name, [](const auto& there) { return there.interface.name; });
+        std::ranges::find(loaded, one.name, [](const auto& place) { return place.interface.name; });
     if (place == loaded.end()) {
       plan.load.push_back(one.name);
+      if (std::ranges::find(there, one.name, &Interface::name) == there.end())
+        plan.notes.push_back("there is no network interface '" + one.name +
+                             "': apply does all else, and fails");
       continue;
     }
     const auto& ours = *place->chain.ours();
@@ -90,11 +95,13 @@ LoadOptions load_options(const Config& config, const InterfaceConfig& interface,
   return load;
 }
 
-void load_missing(const Config& config, const Plan& plan, const ApplyOptions& options,
-                  Notes& notes) {
+void load_missing(const Config& config, const Plan& plan, const ApplyOptions& options, Notes& notes,
+                  Rest& rest) {
   for (const auto& interface : config.interfaces.value_or(std::vector<InterfaceConfig>{}))
     if (std::ranges::find(plan.load, interface.name) != plan.load.end())
-      append(notes, load_component({interface.name}, load_options(config, interface, options)));
+      rest.attempt([&] {
+        append(notes, load_component({interface.name}, load_options(config, interface, options)));
+      });
 }
 
 // With the maps that there are.
@@ -210,15 +217,19 @@ Applied apply_config(const Config& config, const ApplyOptions& options) {
     throw NotLoaded("no maps of xdp-lb are pinned in " + options.pin_path,
                     "name an interface in the file, or load the component first");
   // Maps come with the first interface; other interfaces get what is configured already.
-  if (fresh) load_missing(config, plan, options, applied.notes);
-  append(applied.notes, apply_services(config, options.pin_path));
-  if (!fresh) load_missing(config, plan, options, applied.notes);
-  if (!plan.unload.empty()) {
-    UnloadOptions unload;
-    unload.pin_path = options.pin_path;
-    unload.keep_maps = true;
-    append(applied.notes, unload_component(plan.unload, unload));
+  Rest rest;
+  if (fresh) {
+    load_missing(config, plan, options, applied.notes, rest);
+    if (!has_maps(options.pin_path)) rest.require();
   }
+  append(applied.notes, apply_services(config, options.pin_path));
+  if (!fresh) load_missing(config, plan, options, applied.notes, rest);
+  rest.require();  // what runs is not taken away where its successor doesn't
+  for (const auto& name : plan.unload)
+    rest.attempt([&] {
+      append(applied.notes, unload_component({name}, {options.pin_path, false, true}));
+    });
+  rest.require();
   return applied;
 }
 

@@ -5,9 +5,12 @@
 #include <xdp/libxdp.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <vector>
+
+#include "plugin/error.h"
 
 namespace xdplb {
 
@@ -47,6 +50,12 @@ Diagnostics::Diagnostics() : text_(std::make_unique<std::string>()) {
 }
 
 Diagnostics::~Diagnostics() { kept = nullptr; }
+
+std::string Diagnostics::hint(int error) const {
+  const auto known = SystemError(error, "").hint();
+  return known.empty() || error == EACCES ? last_line()
+                                          : known;  // EACCES is the verifier's as well
+}
 
 std::string Diagnostics::last_line() const {
   const auto& said = *text_;

@@ -16,9 +16,12 @@ class Diagnostics {
   Diagnostics& operator=(const Diagnostics&) = delete;
 
   [[nodiscard]] const std::string& text() const { return *text_; }
-  [[nodiscard]] std::string last_line() const;
+  // What to do about an errno, or else the last line that was said.
+  [[nodiscard]] std::string hint(int error) const;
 
  private:
+  [[nodiscard]] std::string last_line() const;
+
   std::unique_ptr<std::string> text_;
 };
 

@@ -47,7 +47,7 @@ void install_egress(const std::string& file, const Pins& pins, unsigned ifindex)
   const auto object = open_object(file, pins.path(), static_cast<std::uint32_t>(pins.arena_size()));
   const auto* egress = choose_program(object, "xdp_lb_egress");
   const int error = bpf_object__load(object.get());
-  if (error != 0) throw SystemError(-error, "loading the egress program", diagnostics.last_line());
+  if (error != 0) throw SystemError(-error, "loading the egress program", diagnostics.hint(-error));
   auto devices = devices_of(pins.egress());
   devices.insert(ifindex);
   for (const auto& port : interfaces())

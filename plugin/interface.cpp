@@ -99,6 +99,11 @@ std::string interface_name(unsigned index) {
   return name.data();
 }
 
+bool is_there(const Interface& interface) {
+  std::array<char, IF_NAMESIZE> name{};
+  return ::if_indextoname(interface.index, name.data()) != nullptr;
+}
+
 void require_attachable(const Interface& interface) {
   if (interface.kind == "vlan")
     throw Error(interface.name + " is a VLAN device, which XDP sees only after the network stack",

@@ -50,10 +50,8 @@ SystemError attach_failure(int error, const Interface& interface, const Diagnost
   const auto said_has = [&](const char* text) {
     return said.text().find(text) != std::string::npos;
   };
-  std::string hint = said.last_line();
-  if (error == ENODEV)
-    hint = "the interface vanished meanwhile";
-  else if (error == ERANGE)
+  std::string hint = said.hint(error);
+  if (error == ERANGE)
     hint = "with an MTU of " + std::to_string(interface.mtu) +
            " the driver takes only chains whose every program supports multi-buffer frames; lower "
            "the MTU, or unload the program that doesn't";

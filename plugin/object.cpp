@@ -164,7 +164,7 @@ void make_maps(const std::string& file, const std::string& pin_path, std::uint32
   if (error == -ENOMEM || error == -E2BIG)
     throw SystemError(-error, "making the maps",
                       "a smaller --arena, and fewer --flows and --exceptions, need less memory");
-  throw SystemError(-error, "making the maps in " + pin_path, diagnostics.last_line());
+  throw SystemError(-error, "making the maps in " + pin_path, diagnostics.hint(-error));
 }
 
 }  // namespace xdplb

@@ -2,6 +2,7 @@
 #include "plugin/pending.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -30,16 +31,18 @@ std::string pending_file(const std::string& pin_path) {
   return std::string(folder) + "/pending" + name + ".toml";
 }
 
-void write_whole(const std::string& file, const std::string& text) {
+// Returns what holds its lock: without, nobody is left who would go back.
+Fd write_whole(const std::string& file, const std::string& text) {
   const auto fresh = file + ".new";
-  const Fd out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!out) throw SystemError(errno, "making " + fresh);
+  Fd out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!out || ::flock(out.get(), LOCK_EX) != 0) throw SystemError(errno, "making " + fresh);
   for (std::size_t at = 0; at < text.size();) {
     const auto written = ::write(out.get(), text.data() + at, text.size() - at);
     if (written < 0) throw SystemError(errno, "writing " + fresh);
     at += static_cast<std::size_t>(written);
   }
   if (::rename(fresh.c_str(), file.c_str()) != 0) throw SystemError(errno, "making " + file);
+  return out;
 }
 
 // The pending change, by which the file can be told from a later one.
@@ -63,25 +66,28 @@ void go_back(const std::string& file, const ApplyOptions& options) {
 }  // namespace
 
 void require_none_pending(const std::string& pin_path) {
-  if (identity(pending_file(pin_path)) != 0)
+  const auto file = pending_file(pin_path);
+  const Fd found(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!found) return;
+  if (::flock(found.get(), LOCK_EX | LOCK_NB) != 0)
     throw Error("a change waits to be confirmed", "'xdp-lb confirm' keeps it");
+  ::unlink(file.c_str());  // whoever made it was killed
 }
 
-void remember_running(const std::string& pin_path) {
+Pending::Pending(const std::string& pin_path) : file_(pending_file(pin_path)) {
   if (::mkdir(folder, 0700) != 0 && errno != EEXIST)
     throw SystemError(errno, std::string("making ") + folder);
   const PinLock lock(pin_path, Access::read);
   Config config;
   config.interfaces.emplace();
   if (has_maps(pin_path)) config = running_config(Pins(pin_path, Access::read), Detail::full);
-  write_whole(pending_file(pin_path), to_text(config));
+  lock_ = write_whole(file_, to_text(config));
 }
 
-void forget_running(const std::string& pin_path) { ::unlink(pending_file(pin_path).c_str()); }
+void Pending::forget() const { ::unlink(file_.c_str()); }
 
-bool go_back_after(unsigned seconds, const ApplyOptions& options) {
-  const auto file = pending_file(options.pin_path);
-  const auto change = identity(file);
+bool Pending::go_back_after(unsigned seconds, const ApplyOptions& options) const {
+  const auto change = identity(file_);
   const auto child = ::fork();
   if (child < 0) throw SystemError(errno, "leaving a process behind", "'xdp-lb confirm' keeps it");
   if (child != 0) return false;
@@ -90,7 +96,7 @@ bool go_back_after(unsigned seconds, const ApplyOptions& options) {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
   ::openlog("xdp-lb", LOG_PID, LOG_DAEMON);
   for (auto left = seconds; left > 0;) left = ::sleep(left);
-  if (identity(file) == change) go_back(file, options);
+  if (identity(file_) == change) go_back(file_, options);
   return true;
 }
 

@@ -129,12 +129,10 @@ void require_bpffs(const std::string& pin_path) {
   struct statfs fs {};
   const auto place = existing_part(pin_path);
   if (::statfs(place.c_str(), &fs) != 0) throw SystemError(errno, "looking at " + place);
-  if (fs.f_type == BPF_FS_MAGIC) {
-    if ((fs.f_flags & ST_RDONLY) != 0)  // maps can't be mapped then, not even to be read
-      throw SystemError(EROFS, "using the maps in " + pin_path,
-                        "its file system is mounted read-only: mount it anew with -o remount,rw");
-    return require_own_folder(pin_path);
-  }
+  const bool is_bpffs = fs.f_type == BPF_FS_MAGIC;
+  if (is_bpffs && (fs.f_flags & ST_RDONLY) != 0)  // then no map can be mapped, to read it neither
+    throw SystemError(EROFS, "using the maps in " + pin_path);
+  if (is_bpffs) return require_own_folder(pin_path);
   const auto message = pin_path + " is not on a BPF file system";
   if (pin_path.starts_with("/sys/fs/bpf"))
     throw Unsupported(message,
@@ -151,11 +149,15 @@ Fd open_folder(const std::string& pin_path, PinLock::Missing missing) {
   while (true) {
     if (make && ::mkdir(pin_path.c_str(), 0750) != 0 && errno != EEXIST)
       throw SystemError(errno, "making the pin folder " + pin_path,
-                        "the folder above it must be there: only the last is made");
+                        errno == ENOENT ? "make the folder above it: only the last is made" : "");
     Fd folder(::open(pin_path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder || (errno == ENOENT && !make)) return folder;
     if (errno != ENOENT) throw SystemError(errno, "opening the pin folder " + pin_path);
   }
+}
+
+bool is_pinned(const std::string& pin_path, const MapShape& shape) {
+  return exists(pin_of(pin_path, shape.name));
 }
 
 bool is_still_at(const std::string& path, const Fd& folder) {
@@ -177,14 +179,6 @@ PinLock::PinLock(const std::string& pin_path, Access access, Missing missing) {
       throw SystemError(errno, "locking the pin folder " + pin_path);
   } while (!is_still_at(pin_path, folder_));
 }
-
-namespace {
-
-bool is_pinned(const std::string& pin_path, const MapShape& shape) {
-  return exists(pin_of(pin_path, shape.name));
-}
-
-}  // namespace
 
 bool has_maps(const std::string& pin_path) {
   return std::ranges::any_of(shapes, [&](const auto& shape) { return is_pinned(pin_path, shape); });
@@ -288,10 +282,8 @@ std::uint32_t pinned_arena_id(const std::string& pin_path) {
 
 void unpin_maps(const std::string& pin_path) {
   // lb_arena, by which programs are known to be ours, is the last to go.
-  auto backwards = shapes;
-  std::ranges::reverse(backwards);
-  for (const auto& shape : backwards) {
-    const auto pin = pin_of(pin_path, shape.name);
+  for (std::size_t left = shapes.size(); left-- > 0;) {
+    const auto pin = pin_of(pin_path, shapes[left].name);
     if (::unlink(pin.c_str()) != 0 && errno != ENOENT)
       throw SystemError(errno, "removing the pin " + pin);
   }

@@ -51,7 +51,7 @@ bpf_program* Programs::alone(const std::string& name) {
   const int error = bpf_object__load(object.get());
   if (error == 0) return program;
   object.reset();
-  throw SystemError(-error, "loading the program " + name, diagnostics.last_line());
+  throw SystemError(-error, "loading the program " + name, diagnostics.hint(-error));
 }
 
 void Programs::replace(const Interface& interface, Mode mode, const Component& old) {

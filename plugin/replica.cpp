@@ -118,7 +118,7 @@ Replica::Replica(const std::string& file, const std::string& pin_path, std::uint
   const int error = bpf_object__load(object_.get());
   if (error == -ENOMEM)
     throw SystemError(ENOMEM, "copying the maps", "a trace takes as much memory as the maps do");
-  if (error != 0) throw SystemError(-error, "loading a copy", diagnostics.last_line());
+  if (error != 0) throw SystemError(-error, "loading a copy", diagnostics.hint(-error));
   for (const auto& shape : map_shapes()) {
     const std::string name(shape.name);
     const auto* map = bpf_object__find_map_by_name(object_.get(), name.c_str());

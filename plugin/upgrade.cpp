@@ -17,6 +17,7 @@
 #include "plugin/pins.h"
 #include "plugin/privileges.h"
 #include "plugin/programs.h"
+#include "plugin/rest.h"
 
 namespace xdplb {
 
@@ -151,8 +152,11 @@ Upgrade upgrade_component(const std::vector<std::string>& ifnames, const Upgrade
   make_maps(file, options.pin_path, static_cast<std::uint32_t>(arena_size));
   const Pins pins(options.pin_path, Access::change);
   Programs programs(file, pins);
+  Rest rest;
   for (const auto& place : from)
-    done.interfaces.push_back(upgrade_on(place, programs, pins, options.force));
+    rest.attempt(
+        [&] { done.interfaces.push_back(upgrade_on(place, programs, pins, options.force)); });
+  rest.require();
   return done;
 }
 
