@@ -19,6 +19,8 @@ const Words documents{"status",
                       "backend list",
                       "backend list 192.0.2.10:80/tcp",
                       "save",
+                      "import ipvs /run/rules",
+                      "import keepalived /run/keepalived.conf",
                       "metrics",
                       "digest",
                       "settle",
@@ -47,6 +49,8 @@ BOOST_AUTO_TEST_CASE(keys_of_documents) {
       "backend add [2001:db8::11]:53/udp fd00::3 --next-hop 02:00:5e:00:53:01%eth0");
   std::ofstream("/run/one.toml")
       << "[[service]]\naddress = \"192.0.2.10:80/tcp\"\nbackend = [\"10.0.0.4\"]\n";
+  std::ofstream("/run/rules") << "-C\n";
+  std::ofstream("/run/keepalived.conf") << "global_defs {\n}\n";
   for (const auto& line : documents) BOOST_TEST_CONTEXT(line)
   check_documented(line, parsed(machine.run(line + " --json")));
 }
