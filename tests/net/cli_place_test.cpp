@@ -113,10 +113,10 @@ BOOST_AUTO_TEST_CASE(a_read_only_bpffs) {
     BOOST_REQUIRE(::mount(nullptr, bpffs, nullptr, MS_REMOUNT | flags, "mode=0700") == 0);
   };
   remount(MS_RDONLY);
-  check_orders(machine, 1, "Read-only file system; 'mount -o remount,rw'");
+  check_orders(machine, 1, "Read-only file system\n  'mount -o remount,rw' makes");
   for (const auto& order :
        Words{"load eth1", "settle", "save", "digest", "plan " + file, "apply " + file})
-    check_refused(machine, {{order, 1, "Read-only file system; 'mount -o remount,rw'"}});
+    check_refused(machine, {{order, 1, "Read-only file system\n  'mount -o remount,rw' makes"}});
   remount(0);
   machine.loader.require("status --check eth0");
   machine.loader.require("unload eth0");
