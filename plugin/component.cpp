@@ -59,10 +59,12 @@ void require_absent(const std::vector<Interface>& interfaces, std::uint32_t aren
                   "'xdp-lb status " + interface.name + "' shows it");
 }
 
-void require_cluster_key(const Pins& pins, const State& state, const ClusterKey& key) {
+// Before the component runs: a load that is killed then has the key, or isn't done.
+void take_cluster_key(const Pins& pins, const State& state, const ClusterKey& key) {
   if (!std::ranges::equal(pins.meta().cluster_key, key) && !state.services().empty())
     throw Error("the maps in " + pins.path() + " have services under another cluster key",
                 "unload from all interfaces first: a new key moves every flow");
+  std::ranges::copy(key, pins.meta().cluster_key);
 }
 
 // A load or an unload that was killed may have left some of the maps: no whole state is in them.
@@ -146,15 +148,20 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
             choose_exception_sets(options));
   const Pins pins(options.pin_path, Access::change);
   State state(pins);
-  if (options.cluster_key) require_cluster_key(pins, state, *options.cluster_key);
+  const auto key = std::to_array(pins.meta().cluster_key);
+  if (options.cluster_key) take_cluster_key(pins, state, *options.cluster_key);
   state.settle();
 
   Programs programs(file, pins);
-  for (const auto& interface : interfaces) {
-    rollback.attaching(interface);
-    programs.attach(interface, options.chain);
+  try {
+    for (const auto& interface : interfaces) {
+      rollback.attaching(interface);
+      programs.attach(interface, options.chain);
+    }
+  } catch (...) {
+    std::ranges::copy(key, pins.meta().cluster_key);
+    throw;
   }
-  if (options.cluster_key) std::ranges::copy(*options.cluster_key, pins.meta().cluster_key);
   rollback.done();
 
   auto notes = forwarding_notes(interfaces);

@@ -128,6 +128,28 @@ BOOST_DATA_TEST_CASE(at_each_call, data::make(Words{"load", "unload", "upgrade",
   BOOST_TEST(stage.hits() > 0);
 }
 
+// A component that runs under another key than the one asked for would say "loaded already".
+BOOST_AUTO_TEST_CASE(a_load_that_is_killed_has_its_key_or_is_not_done) {
+  Machine machine;
+  const std::string key(32, '7');
+  std::ofstream("/run/the-key") << key;
+  const std::string line = "load eth0 --single-ok --key-file /run/the-key" + with_object;
+  for (const std::string call : {"bpf", "sendto"}) {
+    const int calls = count_calls(machine.host, call, line);
+    BOOST_TEST(calls > 0);
+    for (int nth = std::max(1, calls - counts(10, 1000)); nth <= calls; nth++)
+      BOOST_TEST_CONTEXT("killed at " << call << " " << nth) {
+        machine.loader.require("unload --all");
+        run_injected(machine.host, call, "signal=KILL", nth, line);
+        const auto again = machine.loader.run(line);
+        BOOST_TEST((again.status == 0 || again.err.find("already") != std::string::npos),
+                   again.err);
+        BOOST_TEST(machine.loader.require("save --full").find(key) != std::string::npos);
+      }
+    machine.loader.require("unload --all");
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
