@@ -150,6 +150,26 @@ BOOST_AUTO_TEST_CASE(a_load_that_is_killed_has_its_key_or_is_not_done) {
   }
 }
 
+// Where the component runs already, without a service as yet.
+BOOST_AUTO_TEST_CASE(a_load_that_fails_leaves_the_key) {
+  Machine machine;
+  std::ofstream("/run/the-key") << std::string(32, '7');
+  const std::string line = "load eth1 --single-ok --key-file /run/the-key" + with_object;
+  machine.load();
+  const int calls = count_calls(machine.host, "bpf", line);
+  int failed = 0;
+  for (int nth = 1; nth <= calls; nth += counts(23, 1)) {
+    machine.loader.require("unload --all");
+    machine.load();
+    const auto before = machine.loader.require("save --full");
+    const auto hit = run_injected(machine.host, "bpf", "error=ENOMEM", nth, line);
+    if (hit.status == 0) continue;  // it can do without
+    failed++;
+    BOOST_TEST(machine.loader.require("save --full") == before, "ENOMEM at " << nth);
+  }
+  BOOST_TEST(failed > 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
