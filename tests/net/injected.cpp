@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/net/injected.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 
 namespace xdplb::test {
 
@@ -17,11 +15,24 @@ Outcome run_traced(const Host& host, const std::string& options, const std::stri
 
 }  // namespace
 
-int count_calls(const Host& host, const std::string& call, const std::string& line) {
+Words calls_of(const Host& host, const std::string& call, const std::string& line) {
   const auto outcome = run_traced(host, "-e trace=" + call, line);
   BOOST_REQUIRE_MESSAGE(outcome.status == 0, outcome.err);
   std::ifstream trace("/run/trace");
-  return static_cast<int>(std::count(std::istreambuf_iterator<char>(trace), {}, '\n'));
+  Words calls;
+  for (std::string one; std::getline(trace, one);) calls.push_back(one);
+  return calls;
+}
+
+int count_calls(const Host& host, const std::string& call, const std::string& line) {
+  return static_cast<int>(calls_of(host, call, line).size());
+}
+
+bool changes_something(const std::string& call) {
+  if (call.find(" bpf(") == std::string::npos) return true;
+  const auto has = [&](const char* command) { return call.find(command) != std::string::npos; };
+  return has("BPF_MAP_UPDATE") || has("BPF_MAP_DELETE") || has("BPF_OBJ_PIN") || has("BPF_LINK_") ||
+         has("BPF_PROG_ATTACH") || has("BPF_PROG_DETACH");
 }
 
 Outcome run_injected(const Host& host, const std::string& call, const std::string& what, int nth,

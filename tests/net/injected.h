@@ -10,8 +10,13 @@
 
 namespace xdplb::test {
 
-// How many system calls of a kind the loader makes where nothing goes wrong.
+// The system calls of a kind that the loader makes where nothing goes wrong, as strace writes them.
+Words calls_of(const Host& host, const std::string& call, const std::string& line);
+
 int count_calls(const Host& host, const std::string& call, const std::string& line);
+
+// Outside its process. Maps and programs that it makes are its own until it pins or links them.
+bool changes_something(const std::string& call);
 
 // What happens at the nth of them: "signal=KILL", "error=ENOMEM".
 Outcome run_injected(const Host& host, const std::string& call, const std::string& what, int nth,

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# run_chain_test.sh KERNEL ROOT TEST BINARY FILE...: runs the chain tests in the guest. TEST is what
-# Boost.Test's --run_test takes; the files are the loader, named xdp-lb, the BPF objects, and the
-# manual page xdp-lb.7.scd for the tests of it.
+# run_chain_test.sh KERNEL ROOT FULL TEST BINARY FILE...: runs the chain tests in the guest. TEST is
+# what Boost.Test's --run_test takes, FULL the same with XDPLB_TEST_FULL=1; the files are the loader,
+# named xdp-lb, the BPF objects, and the manual page xdp-lb.7.scd for the tests of it.
 set -euo pipefail
 
 guest=$(dirname "$(realpath "$0")")/guest
-kernel=$1 root=$2 test=$3 binary=$4
-shift 4
+kernel=$1 root=$2 full=$3 test=$4 binary=$5
+shift 5
 timeout=840
 if [ "${XDPLB_TEST_FULL:-0}" != 0 ]; then
-  test='*' timeout=7200
+  test=$full timeout=7200
 fi
 
 dir=$(mktemp -d)
