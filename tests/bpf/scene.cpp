@@ -253,8 +253,8 @@ void Scene::add_nat() {
   for (const bool v4 : {true, false}) {
     const std::string vip = v4 ? "192.0.2.3" : "[2001:db8::3";
     const std::string end = v4 ? "" : "]";
-    const std::string pool = v4 ? "10.77.0.1-10.77.0.4" : "2001:db8:77::1-2001:db8:77::4";
-    const std::string single = v4 ? "10.77.0.4" : "2001:db8:77::4";
+    const std::string pool = v4 ? "10.99.0.1-10.99.0.4" : "2001:db8:99::1-2001:db8:99::4";
+    const std::string single = v4 ? "10.99.0.4" : "2001:db8:99::4";
     add(vip + "0" + end + ":80/tcp", Forward::nat, options(Fragments::drop, 0, ""));
     add(vip + "0" + end + ":53/udp", Forward::nat, options(Fragments::hash3, 0, ""));
     add(vip + "0" + end + ":443/tcp", Forward::nat, options(Fragments::hash3, 0, ""));
