@@ -41,6 +41,7 @@ constexpr std::array verbs{
     Verb{"import ipvs", "make a configuration file of IPVS's rules", run_import_ipvs},
     Verb{"import keepalived", "make one of keepalived's virtual servers", run_import_keepalived},
     Verb{"digest", "show whether nodes decide alike", run_digest},
+    Verb{"announce", "have routing daemons announce VIPs", run_announce},
     Verb{"stats", "show counters of services and backends", run_stats},
     Verb{"drops", "show why packets were dropped, or which are", run_drops},
     Verb{"metrics", "print counters for Prometheus", run_metrics},

@@ -76,6 +76,7 @@ int run_apply(const Arguments& arguments);
 int run_confirm(const Arguments& arguments);
 int run_save(const Arguments& arguments);
 int run_digest(const Arguments& arguments);
+int run_announce(const Arguments& arguments);
 int run_import_ipvs(const Arguments& arguments);
 int run_import_keepalived(const Arguments& arguments);
 

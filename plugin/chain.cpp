@@ -128,7 +128,7 @@ Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
       throw Unsupported("the chain on " + interface.name + " is of a newer libxdp than this one",
                         "install the libxdp that made it; 'ip link set dev " + interface.name +
                             " xdp off' removes the chain with all of its programs");
-    throw SystemError(error, "reading the XDP chain of " + interface.name);
+    throw SystemError(error, "reading the XDP chain of " + interface.name, quiet.hint(error));
   }
   chain.mode = from_libxdp(xdp_multiprog__attach_mode(multiprog.get()));
   const auto* main = xdp_multiprog__main_prog(multiprog.get());

@@ -3,13 +3,8 @@
 
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
-#include <sys/socket.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
-#include <span>
 
 #include "plugin/error.h"
 #include "plugin/interface.h"
@@ -19,19 +14,6 @@ namespace xdplb {
 
 namespace {
 
-std::uint8_t af(const Address& address) { return address.is_v4() ? AF_INET : AF_INET6; }
-
-Address from_wire(const nlattr* attr) {
-  std::array<std::uint8_t, 16> bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  const auto size = std::min<std::size_t>(mnl_attr_get_payload_len(attr), bytes.size());
-  std::memcpy(bytes.data() + bytes.size() - size, mnl_attr_get_payload(attr), size);
-  return Address(bytes);
-}
-
-std::span<const std::uint8_t> wire(const Address& address) {
-  return std::span(address.bytes()).subspan(address.is_v4() ? 12 : 0);
-}
-
 struct Neighbour {
   std::uint16_t state = 0;
   std::uint32_t flags_ext = 0;
@@ -40,9 +22,9 @@ struct Neighbour {
 std::optional<Neighbour> find_neighbour(const Address& address, unsigned ifindex) {
   NetlinkRequest request(RTM_GETNEIGH, 0);
   auto& head = request.header<ndmsg>();
-  head.ndm_family = af(address);
+  head.ndm_family = af_of(address);
   head.ndm_ifindex = static_cast<int>(ifindex);
-  request.attribute(NDA_DST, wire(address).data(), wire(address).size());
+  request.attribute(NDA_DST, address);
   std::optional<Neighbour> found;
   request.run([&](const nlmsghdr* message) {
     found = Neighbour{static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message))->ndm_state, 0};
@@ -67,8 +49,8 @@ unsigned locked_mtu(const nlattr* metrics) {
 void read_into(Route& route, const nlattr* attr) {
   const auto type = mnl_attr_get_type(attr);
   if (type == RTA_OIF) route.ifindex = mnl_attr_get_u32(attr);
-  if (type == RTA_PREFSRC) route.source = from_wire(attr);
-  if (type == RTA_GATEWAY) route.gateway = from_wire(attr);
+  if (type == RTA_PREFSRC) route.source = address_in(attr);
+  if (type == RTA_GATEWAY) route.gateway = address_in(attr);
   if (type == RTA_METRICS) route.mtu = locked_mtu(attr);
   if (type == RTA_GATEWAY || type == RTA_VIA) route.on_link = false;
 }
@@ -78,9 +60,9 @@ void read_into(Route& route, const nlattr* attr) {
 std::optional<Route> route_to(const Address& address) {
   NetlinkRequest request(RTM_GETROUTE, 0);
   auto& head = request.header<rtmsg>();
-  head.rtm_family = af(address);
-  head.rtm_dst_len = static_cast<unsigned char>(wire(address).size() * 8);
-  request.attribute(RTA_DST, wire(address).data(), wire(address).size());
+  head.rtm_family = af_of(address);
+  head.rtm_dst_len = bits_of(address);
+  request.attribute(RTA_DST, address);
   std::optional<Route> route;
   request.run([&](const nlmsghdr* message) {
     const auto type = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message))->rtm_type;
@@ -99,10 +81,10 @@ void keep_neighbour(const Address& address, unsigned ifindex) {
     return;
   NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK);
   auto& head = request.header<ndmsg>();
-  head.ndm_family = af(address);
+  head.ndm_family = af_of(address);
   head.ndm_ifindex = static_cast<int>(ifindex);
   head.ndm_state = NUD_NONE;
-  request.attribute(NDA_DST, wire(address).data(), wire(address).size());
+  request.attribute(NDA_DST, address);
   const std::uint32_t managed = NTF_EXT_MANAGED;
   request.attribute(NDA_FLAGS_EXT, &managed, sizeof(managed));
   const int error = request.run();
@@ -123,9 +105,9 @@ void release_neighbour(const Address& address, unsigned ifindex) {
   if (!now || (now->flags_ext & NTF_EXT_MANAGED) == 0) return;
   NetlinkRequest request(RTM_DELNEIGH, NLM_F_ACK);
   auto& head = request.header<ndmsg>();
-  head.ndm_family = af(address);
+  head.ndm_family = af_of(address);
   head.ndm_ifindex = static_cast<int>(ifindex);
-  request.attribute(NDA_DST, wire(address).data(), wire(address).size());
+  request.attribute(NDA_DST, address);
   request.run();
 }
 

@@ -3,9 +3,14 @@
 
 #include <libmnl/libmnl.h>
 
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "plugin/error.h"
@@ -29,7 +34,24 @@ int call_with(const nlattr* attribute, void* each) {
   return MNL_CB_OK;
 }
 
+std::span<const std::uint8_t> wire(const Address& address) {
+  return std::span(address.bytes()).subspan(address.is_v4() ? 12 : 0);
+}
+
 }  // namespace
+
+std::uint8_t af_of(const Address& address) { return address.is_v4() ? AF_INET : AF_INET6; }
+
+std::uint8_t bits_of(const Address& address) {
+  return static_cast<std::uint8_t>(wire(address).size() * 8);
+}
+
+Address address_in(const nlattr* attribute) {
+  std::array<std::uint8_t, 16> bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  const auto size = std::min<std::size_t>(mnl_attr_get_payload_len(attribute), bytes.size());
+  std::memcpy(bytes.data() + bytes.size() - size, mnl_attr_get_payload(attribute), size);
+  return Address(bytes);
+}
 
 void each_attribute(const nlmsghdr* message, std::size_t header_size,
                     const AttributeFunction& each) {
@@ -56,10 +78,18 @@ void NetlinkRequest::attribute(std::uint16_t type, const void* data, std::size_t
   mnl_attr_put(reinterpret_cast<nlmsghdr*>(buffer_.data()), type, size, data);
 }
 
+void NetlinkRequest::attribute(std::uint16_t type, const Address& address) {
+  attribute(type, wire(address).data(), wire(address).size());
+}
+
 int NetlinkRequest::run(const std::function<void(const nlmsghdr*)>& each) {
   const std::unique_ptr<mnl_socket, SocketCloser> socket(mnl_socket_open(bus_));
   if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0)
     throw SystemError(errno, "opening a netlink socket");
+  int strict = strict_ ? 1 : 0;
+  if (strict_ &&
+      mnl_socket_setsockopt(socket.get(), NETLINK_GET_STRICT_CHK, &strict, sizeof(strict)) < 0)
+    throw SystemError(errno, "asking netlink for strict answers");
   const auto port = mnl_socket_get_portid(socket.get());
   auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data());
   const auto sequence = static_cast<unsigned>(std::time(nullptr));

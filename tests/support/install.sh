@@ -9,7 +9,7 @@ here=$(dirname "$(realpath "$0")")
 build='cmake ninja-build g++ pkg-config clang llvm libbpf-dev libxdp-dev libmnl-dev
   libboost-program-options-dev nlohmann-json3-dev libtomlplusplus-dev scdoc linux-libc-dev libelf-dev zlib1g-dev'
 demo="$build iproute2 ethtool nginx-light curl xdp-tools procps util-linux mount"
-test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace keepalived ipvsadm systemd"
+test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace keepalived ipvsadm bird2 frr systemd"
 lint="$build git clang-format clang-tidy shellcheck mandoc man-db"
 package="$build git dpkg-dev debhelper lintian rpm rpm2cpio cpio rpmlint systemd mmdebstrap iproute2"
 patience=600 # seconds to wait for another apt
@@ -84,5 +84,8 @@ echo "Installing ${missing[*]}"
 apt update || echo "install.sh: apt-get update failed, trying with what is known" >&2
 forbid_services
 apt --no-install-recommends install "${missing[@]}"
-# Nor does nginx, which tests start themselves, start with the machine.
-[[ " ${missing[*]} " != *" nginx-light "* ]] || update-rc.d nginx disable >/dev/null 2>&1 || true
+# Nor do those that tests start themselves start with the machine.
+for package in nginx-light bird2 frr; do
+  name=${package%-light}
+  [[ " ${missing[*]} " != *" $package "* ]] || update-rc.d "${name%2}" disable >/dev/null 2>&1 || true
+done

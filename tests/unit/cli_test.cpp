@@ -82,9 +82,9 @@ std::vector<std::string> listed_verbs(const std::string& help) {
 
 const auto all_verbs =
     words("load,unload,upgrade,status,service add,service set,service del,service list,"
-          "backend add,backend set,backend del,backend drain,backend up,backend down,backend "
-          "list,backend-setup,settle,plan,"
-          "apply,confirm,save,import ipvs,import keepalived,digest,stats,drops,metrics,trace,check",
+          "backend add,backend set,backend del,backend drain,backend up,backend down,"
+          "backend list,backend-setup,settle,plan,apply,confirm,save,import ipvs,"
+          "import keepalived,digest,announce,stats,drops,metrics,trace,check",
           ',');
 
 BOOST_AUTO_TEST_SUITE(cli)

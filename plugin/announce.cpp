@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/announce.h"
+
+#include <algorithm>
+#include <map>
+
+#include "plugin/component.h"
+#include "plugin/vip_route.h"
+
+namespace xdplb {
+
+namespace {
+
+// Why no VIP can be served here, or nothing.
+std::string why_none(const std::string& pin_path) {
+  const auto all = places({}, pin_path);
+  const auto ours = with_component(all);
+  for (const auto& place : ours)
+    if (!place.chain.ours()->running) return "xdp-lb doesn't run on " + place.interface.name;
+  if (!ours.empty()) return {};
+  for (const auto& place : all)
+    if (!place.problem.empty()) read_chain(place.interface, 0);  // throws it
+  return "xdp-lb runs on no interface";
+}
+
+// Each VIP, and why it can't be served, or nothing.
+std::map<Address, std::string> judged(const std::string& pin_path) {
+  const PinLock lock(pin_path, Access::read);
+  const auto trouble = why_none(pin_path);
+  const Pins pins(pin_path, Access::read);
+  const State state(pins);
+  std::map<Address, std::string> vips;
+  for (const auto& service : state.services()) {
+    auto& why = vips.emplace(service.id.vip, "no backend is up").first->second;
+    if (std::ranges::any_of(state.backends(service.number), [](const Backend& backend) {
+          return backend.state == BackendState::up;
+        }))
+      why = trouble;
+  }
+  return vips;
+}
+
+std::map<Address, std::string> wanted(const std::string& pin_path, Announce what) {
+  if (what == Announce::withdraw) return {};
+  try {
+    return judged(pin_path);
+  } catch (const NotLoaded&) {
+    return {};
+  }
+}
+
+}  // namespace
+
+std::vector<Announcement> announce(const std::string& pin_path, Announce what) {
+  auto vips = wanted(pin_path, what);
+  const auto there = vip_routes();
+  for (const auto& vip : there)
+    vips.emplace(vip, what == Announce::withdraw ? "withdrawn" : "no service has it");
+  std::vector<Announcement> all;
+  for (const auto& [vip, why] : vips) {
+    const bool serves = why.empty();
+    const bool changed = serves != there.contains(vip);
+    if (changed && serves) add_vip_route(vip);
+    if (changed && !serves) delete_vip_route(vip);
+    all.push_back({vip, serves, changed, why});
+  }
+  return all;
+}
+
+}  // namespace xdplb

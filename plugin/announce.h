@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// VIPs are announced by routing daemons, as long as this host can serve them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugin/address.h"
+
+namespace xdplb {
+
+struct Announcement {
+  Address vip;
+  bool announced = false;
+  bool changed = false;  // by this call
+  std::string why{};     // it isn't
+};
+
+enum class Announce : bool {
+  withdraw,  // all, whatever runs
+  what_runs,
+};
+
+// Has the routes to VIPs (plugin/vip_route.h) be those of the VIPs that have a backend that is up,
+// where the component runs. By address: VIPs of services, and those that were withdrawn. Throws
+// where it can't be told whether it runs, and changes nothing.
+std::vector<Announcement> announce(const std::string& pin_path, Announce what);
+
+}  // namespace xdplb

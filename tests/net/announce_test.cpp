@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// VIPs are announced as long as they can be served: the routes, and real routing daemons that
+// export them.
+#include <algorithm>
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "tests/net/cli_fixture.h"
+
+namespace xdplb::test {
+namespace {
+
+namespace data = boost::unit_test::data;
+
+const std::string web4 = "192.0.2.10:80/tcp";
+const std::string dns6 = "[2001:db8::10]:53/udp";
+
+// VIPs that have a route, as ip(8) says it.
+Words routes(const Host& host) {
+  Words all;
+  for (const auto* family : {"-4", "-6"}) {
+    const auto said = host.require({"ip", family, "-j", "route", "show", "proto", "200"});
+    for (const auto& route : nlohmann::json::parse(said)) {
+      BOOST_TEST(route.at("type") == "blackhole");
+      all.push_back(route.at("dst"));
+    }
+  }
+  return all;
+}
+
+// After 'announce' these have a route; of the others it says why not.
+void check_announced(const Machine& machine, const Words& vips, const std::string& why) {
+  const auto outcome = machine.run("announce");
+  BOOST_TEST(outcome.status == 0, outcome.err);
+  BOOST_TEST(routes(machine.host) == vips, boost::test_tools::per_element());
+  BOOST_TEST(outcome.out.find(why) != std::string::npos, outcome.out);
+}
+
+BOOST_AUTO_TEST_SUITE(announced)
+
+BOOST_AUTO_TEST_CASE(what_can_be_served) {
+  Machine machine;
+  check_announced(machine, {}, "<No VIPs>");
+  machine.load_with_services();
+  check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+  for (const auto& one : machine.loader.json("announce")) BOOST_TEST(one.at("changed") == false);
+  machine.loader.require("backend down " + web4 + " 10.0.0.2");
+  check_announced(machine, {"2001:db8::10"}, "no backend is up");
+  machine.loader.require("service add 192.0.2.10:443/tcp");
+  machine.loader.require("backend add 192.0.2.10:443/tcp 10.0.0.2");
+  check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+  machine.loader.require("service del " + dns6);
+  check_announced(machine, {"192.0.2.10"}, "no service has it");
+  machine.host.ip("link set dev eth0 xdp off");
+  check_announced(machine, {}, "xdp-lb runs on no interface");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_after_an_unload) {
+  Machine machine;
+  machine.load_with_services();
+  check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+  machine.loader.require("unload --all");
+  check_announced(machine, {}, "no service has it");
+}
+
+BOOST_AUTO_TEST_CASE(until_it_is_withdrawn) {
+  Machine machine;
+  machine.load_with_services();
+  const Words others{"192.0.2.99", "2001:db8::99"};
+  for (const auto& vip : others)
+    machine.host.require({"ip", "route", "add", "blackhole", vip, "proto", "static"});
+  check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+  machine.loader.require("announce --withdraw");
+  BOOST_TEST(routes(machine.host).empty());
+  for (const auto* family : {"-4", "-6"})
+    BOOST_TEST(!machine.host.require({"ip", family, "route", "show", "type", "blackhole"}).empty());
+}
+
+// A route that an administrator made to the same VIP is left, and the kernel takes that one.
+BOOST_AUTO_TEST_CASE(beside_an_administrators_route) {
+  Machine machine;
+  machine.load_with_services();
+  machine.host.ip("route add 192.0.2.10 via 10.0.0.9");
+  check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+  machine.loader.require("announce --withdraw");
+  BOOST_TEST(!machine.host.require({"ip", "route", "show", "192.0.2.10"}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(again_and_again) {
+  Machine machine;
+  machine.load_with_services();
+  const auto announced = [&](std::size_t count) {
+    return [&, count] { return routes(machine.host).size() == count; };
+  };
+  const auto start = [&] {
+    return machine.host.start(machine.loader.command("announce --interval 1"));
+  };
+  auto process = start();
+  BOOST_TEST(wait_until(announced(2), 10));
+  machine.loader.require("backend down " + web4 + " 10.0.0.2");
+  BOOST_TEST(wait_until(announced(1), 10));
+  ::kill(process, SIGKILL);
+  machine.host.stop(process);
+  BOOST_TEST(routes(machine.host).size() == 1U);
+  process = start();
+  machine.loader.require("backend up " + web4 + " 10.0.0.2");
+  BOOST_TEST(wait_until(announced(2), 10));
+  machine.host.stop(process);  // by SIGTERM
+  BOOST_TEST(wait_until(announced(0), 10));
+}
+
+BOOST_AUTO_TEST_CASE(bad_lines) {
+  Machine machine;
+  machine.load_with_services();
+  check_refused(machine, {{"announce --interval 0", 2, "not a number of seconds"},
+                          {"announce --interval 1 --withdraw", 2, "goes with neither"},
+                          {"announce --interval 1 -j", 2, "goes with neither"},
+                          {"announce 192.0.2.10", 2, "192.0.2.10"}});
+}
+
+// The example of the package, with the addresses of the site.
+std::string example(const std::string& name) {
+  std::ifstream in(XDP_LB_EXAMPLES "/" + name);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  BOOST_REQUIRE(!text.empty());
+  for (const auto& [from, to] : {std::pair<std::string, std::string>{"10.0.0.254", "10.2.0.1"},
+                                 {"10.0.0.1", "10.2.0.11"},
+                                 {"fd00::254", "fd00:2::1"},
+                                 {"fd00::1", "fd00:2::11"}})
+    for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
+  const auto file = "/run/" + name;
+  std::ofstream(file) << text;
+  return file;
+}
+
+void start_bird(Host& host, const std::string& file) {
+  host.start({"bird", "-f", "-c", file, "-s", file + ".ctl", "-P", file + ".pid"});
+}
+
+void start_frr(Host& host) {
+  const std::string home = "/run/frr";
+  std::filesystem::create_directory(home);
+  std::ofstream(home + "/zebra.conf") << "";
+  host.require({"chown", "-R", "frr:frr", home});
+  const Words common{"-A", "127.0.0.1", "-P", "0", "-z", home + "/api", "--vty_socket", home};
+  const auto daemon = [&](const std::string& name, const std::string& conf) {
+    Words words{"/usr/lib/frr/" + name, "-f", conf, "-i", home + "/" + name + ".pid"};
+    words.insert(words.end(), common.begin(), common.end());
+    host.start(words);
+  };
+  daemon("zebra", home + "/zebra.conf");
+  BOOST_REQUIRE(wait_until([&] { return std::filesystem::exists(home + "/api"); }, 20));
+  daemon("bgpd", example("frr.conf"));
+}
+
+// The router takes what the node announces, and nothing else leads to VIPs.
+void start_router(Host& router) {
+  router.ip("route del 192.0.2.0/24\nroute del 2001:db8:ffff::/64");
+  const std::string file = "/run/router.conf";
+  std::ofstream(file) << "router id 10.2.0.1;\nprotocol device {}\n"
+                         "protocol kernel { ipv4 { import none; export all; }; }\n"
+                         "protocol kernel { ipv6 { import none; export all; }; }\n"
+                         "template bgp node { local as 64512; connect delay time 1;\n"
+                         "  error wait time 1, 2; }\n"
+                         "protocol bgp node4 from node { neighbor 10.2.0.11 as 64513;\n"
+                         "  ipv4 { import all; export none; }; }\n"
+                         "protocol bgp node6 from node { neighbor fd00:2::11 as 64513;\n"
+                         "  ipv6 { import all; export none; }; }\n";
+  start_bird(router, file);
+}
+
+boost::test_tools::assertion_result has_daemons(boost::unit_test::test_unit_id) {
+  boost::test_tools::assertion_result result(std::filesystem::exists("/usr/sbin/bird") &&
+                                             std::filesystem::exists("/usr/lib/frr/bgpd"));
+  result.message() << "bird or frr is missing";
+  return result;
+}
+
+BOOST_TEST_DECORATOR(*boost::unit_test::precondition(has_daemons))
+BOOST_DATA_TEST_CASE(by_a_routing_daemon, data::make(Words{"bird", "frr"}), daemon) {
+  Balanced balanced("native");
+  auto& [site, loader] = balanced;
+  start_router(site.router);
+  if (daemon == "bird")
+    start_bird(site.balancer, example("bird.conf"));
+  else
+    start_frr(site.balancer);
+  TestService service(loader, vip(10) + ":80/tcp");
+  TestService service6(loader, vip(10, false) + ":80/tcp");
+  service.add({1, 2});
+  service6.add({1});
+  const auto led = [&](bool v4) {
+    const auto to = v4 ? "192.0.2.10" : "2001:db8:ffff::10";
+    return !site.router.require({"ip", v4 ? "-4" : "-6", "route", "show", to}).empty();
+  };
+  const auto node = site.balancer.start(loader.command("announce --interval 1"));
+  BOOST_TEST(wait_until([&] { return led(true) && led(false); }, 90));
+  Flows flows(true), flows6(false);
+  check_connections(site, service, flows, 20);
+  check_connections(site, service6, flows6, 20);
+  service.down("web1");
+  service.down("web2");
+  BOOST_TEST(wait_until([&] { return !led(true); }, 30));
+  BOOST_TEST(led(false));
+  service.up("web2");
+  BOOST_TEST(wait_until([&] { return led(true); }, 30));
+  check_connections(site, service, flows, 20);
+  site.balancer.stop(node);
+  BOOST_TEST(wait_until([&] { return !led(true) && !led(false); }, 30));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace xdplb::test
