@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(a_full_arena) {
 }
 
 // Each call in turn takes minutes; every day some of them, all with XDPLB_TEST_FULL=1.
-int step() { return counts(13, 1); }
+int step() { return counts(13, 5); }
 
 const std::string load_line = "load eth0 --single-ok --object " XDP_LB_OBJECT;
 
