@@ -67,8 +67,8 @@ forbid_services() {
 missing=()
 for group in "$@"; do
   list=$(packages_of "$group")
-  for package in $list; do
-    [[ " ${missing[*]} " == *" $package "* ]] || is_installed "$package" || missing+=("$package")
+  for name in $list; do
+    [[ " ${missing[*]} " == *" $name "* ]] || is_installed "$name" || missing+=("$name")
   done
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
@@ -85,7 +85,9 @@ apt update || echo "install.sh: apt-get update failed, trying with what is known
 forbid_services
 apt --no-install-recommends install "${missing[@]}"
 # Nor do those that tests start themselves start with the machine.
-for package in nginx-light bird2 frr; do
-  name=${package%-light}
-  [[ " ${missing[*]} " != *" $package "* ]] || update-rc.d "${name%2}" disable >/dev/null 2>&1 || true
+for name in nginx-light bird2 frr; do
+  [[ " ${missing[*]} " != *" $name "* ]] || {
+    service=${name%-light}
+    update-rc.d "${service%2}" disable >/dev/null 2>&1 || true
+  }
 done
