@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(a_full_arena) {
   machine.loader.require("service add " + nth_service(0) + " --slots 4096");
 }
 
-// Each call in turn takes minutes; every day some of them, all with XDPLB_TEST_FULL=1.
+// Some of them: faults/at_each_call has all.
 int step() { return counts(13, 5); }
 
 const std::string load_line = "load eth0 --single-ok --object " XDP_LB_OBJECT;
