@@ -31,7 +31,7 @@ serve() {
   cat >"$work/$1" <<END
 user root; worker_processes 1; pid $work/$1.pid; error_log $work/$1.log;
 events {}
-http { access_log off; server { listen 80; location / { return 200 "$1\n"; } location /big { root $work; } } }
+http { access_log off; send_timeout 600; server { listen 80; location / { return 200 "$1\n"; } location /big { root $work; } } }
 END
   at "$1" nginx -e "$work/$1.log" -c "$work/$1"
 }
