@@ -112,6 +112,10 @@ unsigned parse_actions(std::string_view text) {
   }
 }
 
+std::string off_command(const std::string& ifname, Mode mode) {
+  return "ip link set dev " + ifname + (mode == Mode::skb ? " xdpgeneric off" : " xdp off");
+}
+
 const Component* Chain::ours() const {
   if (kind == Kind::single && main.ours) return &main;
   const auto found = std::ranges::find_if(components, &Component::ours);
@@ -127,7 +131,8 @@ Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
     if (error == EOPNOTSUPP)
       throw Unsupported("the chain on " + interface.name + " is of a newer libxdp than this one",
                         "install the libxdp that made it; 'ip link set dev " + interface.name +
-                            " xdp off' removes the chain with all of its programs");
+                            " xdp off', or 'xdpgeneric off' in mode skb, removes the chain with "
+                            "all of its programs");
     throw SystemError(error, "reading the XDP chain of " + interface.name, quiet.hint(error));
   }
   chain.mode = from_libxdp(xdp_multiprog__attach_mode(multiprog.get()));
@@ -182,8 +187,8 @@ void Attachment::require_joinable(const Interface& interface, const Chain& chain
     case Chain::Kind::single:
       throw Error(name + " has an XDP program that is in no chain: " + chain.main.name + " (id " +
                       std::to_string(chain.main.id) + ")",
-                  "remove it with its own tool, or with 'ip link set dev " + name +
-                      " xdp off', and load it with xdp-loader to have both");
+                  "remove it with its own tool, or with '" + off_command(name, chain.mode) +
+                      "', and load it with xdp-loader to have both");
     case Chain::Kind::unpinned:
       throw Error("the chain on " + name + " has lost its pins, and passes every packet",
                   "its bpffs was unmounted, or is another mount namespace's: 'xdp-loader unload " +

@@ -25,6 +25,9 @@ namespace xdplb {
 enum class Mode : std::uint8_t { native, skb, hardware, unknown };
 std::string_view to_string(Mode mode);
 
+// Takes whatever is attached in that mode off the interface: a command of ip(8).
+std::string off_command(const std::string& ifname, Mode mode);
+
 inline constexpr unsigned default_priority = 30;  // as the object has it, with these
 inline constexpr std::string_view default_actions = "XDP_PASS";
 inline constexpr unsigned max_components = 10;  // libxdp's MAX_DISPATCHER_ACTIONS

@@ -63,7 +63,7 @@ Finding judge_single(const std::string& ifname, const Chain& chain) {
             "no other XDP program can be beside it"};
   return {Level::fail, ifname,
           "XDP program " + chain.main.name + " is attached without a dispatcher",
-          "remove it with its own tool, or with 'ip link set dev " + ifname + " xdp off'"};
+          "remove it with its own tool, or with '" + off_command(ifname, chain.mode) + "'"};
 }
 
 Finding judge_dispatched(const std::string& ifname, const Chain& chain,

@@ -139,6 +139,16 @@ BOOST_AUTO_TEST_CASE(killed_while_a_mode_changes, *boost::unit_test::preconditio
   BOOST_TEST(changed < calls);
 }
 
+// ip(8) takes it off by the mode that it is attached in alone.
+BOOST_AUTO_TEST_CASE(another_program_is_there_in_mode_skb) {
+  Machine machine;
+  const auto other = machine.run("load eth1 --mode skb -p /sys/fs/bpf/other");
+  BOOST_TEST_REQUIRE(other.status == 0, other.err);
+  check_refused(machine, {{"load eth1", 2, "ip link set dev eth1 xdpgeneric off"}});
+  machine.host.ip("link set dev eth1 xdpgeneric off");
+  BOOST_TEST(machine.run("load eth1").status == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
