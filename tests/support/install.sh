@@ -85,9 +85,6 @@ apt update || echo "install.sh: apt-get update failed, trying with what is known
 forbid_services
 apt --no-install-recommends install "${missing[@]}"
 # Nor do those that tests start themselves start with the machine.
-for name in nginx-light bird2 frr; do
-  [[ " ${missing[*]} " != *" $name "* ]] || {
-    service=${name%-light}
-    update-rc.d "${service%2}" disable >/dev/null 2>&1 || true
-  }
+for service in nginx bird frr; do # of nginx-light, bird2, frr
+  [[ " ${missing[*]}" != *" $service"* ]] || update-rc.d "$service" disable >/dev/null 2>&1 || true
 done
