@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <chrono>
 #include <csignal>
+#include <ctime>
 #include <iostream>
-#include <thread>
 
 #include "loader/cli.h"
 #include "loader/output.h"
@@ -13,22 +12,8 @@ namespace xdplb {
 
 namespace {
 
-constexpr unsigned long max_interval = 86400;
-
-volatile std::sig_atomic_t ended = 0;
-void end(int /*signal*/) { ended = 1; }
-
-// False when the process shall end.
-bool wait(std::chrono::seconds time) {
-  using std::chrono::steady_clock;
-  const auto until = steady_clock::now() + time;
-  while (ended == 0 && steady_clock::now() < until)
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  return ended == 0;
-}
-
 std::string text_of(const Announcement& one) {
-  return one.announced ? "announced" : "withheld: " + one.why;
+  return one.announced() ? "announced" : "withheld: " + one.why;
 }
 
 void print(const std::vector<Announcement>& all, bool json) {
@@ -36,8 +21,8 @@ void print(const std::vector<Announcement>& all, bool json) {
     Json list = Json::array();
     for (const auto& one : all) {
       list.push_back(
-          {{"vip", one.vip.to_string()}, {"announced", one.announced}, {"changed", one.changed}});
-      if (!one.announced) list.back()["why"] = one.why;
+          {{"vip", one.vip.to_string()}, {"announced", one.announced()}, {"changed", one.changed}});
+      if (!one.announced()) list.back()["why"] = one.why;
     }
     print_json(list);
     return;
@@ -58,9 +43,13 @@ void print_changes(const std::vector<Announcement>& all) {
 // Until it is told to end: then nothing is announced any more. Where it is killed or fails, what
 // was announced is.
 void keep(const std::string& pin_path, unsigned long seconds) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, end);
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ends, signal);
+  ::sigprocmask(SIG_BLOCK, &ends, nullptr);  // they wait until they are asked for
+  const timespec interval{static_cast<std::time_t>(seconds), 0};
   do print_changes(announce(pin_path, Announce::what_runs));
-  while (wait(std::chrono::seconds(seconds)));
+  while (::sigtimedwait(&ends, nullptr, &interval) < 0);
   print_changes(announce(pin_path, Announce::withdraw));
 }
 
@@ -74,17 +63,14 @@ int run_announce(const Arguments& arguments) {
       .option("interval", "SECONDS", "again and again; withdraws when it is told to end")
       .epilogue("The routes are of type blackhole, protocol 200, in the main table.");
   if (!command.parse(arguments)) return 0;
-  const auto interval = command.get("interval");
-  if (!interval) {
+  if (!command.has("interval")) {
     const auto what = command.has("withdraw") ? Announce::withdraw : Announce::what_runs;
     print(announce(command.pin_path(), what), command.json());
     return 0;
   }
   if (command.has("withdraw") || command.json())
     throw Error("--interval goes with neither --withdraw nor --json", "leave one of them out");
-  const auto seconds = parse_number(*interval, 1, max_interval);
-  if (!seconds) throw Error("--interval '" + *interval + "' is not a number of seconds from 1");
-  keep(command.pin_path(), *seconds);
+  keep(command.pin_path(), *command.interval());
   return 0;
 }
 

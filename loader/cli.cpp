@@ -7,6 +7,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "plugin/address.h"
 #include "plugin/error.h"
 #include "plugin/pins.h"
 
@@ -15,6 +16,8 @@ namespace po = boost::program_options;
 namespace xdplb {
 
 namespace {
+
+constexpr unsigned long max_interval = 86400;  // seconds
 
 constexpr std::array verbs{
     Verb{"load", "load the component on interfaces", run_load},
@@ -112,6 +115,14 @@ Command& Command::epilogue(std::string text) {
 std::optional<std::string> Command::get(const std::string& option) const {
   if (!has(option)) return std::nullopt;
   return values_[option].as<std::string>();
+}
+
+std::optional<unsigned long> Command::interval() const {
+  const auto text = get("interval");
+  if (!text) return std::nullopt;
+  const auto seconds = parse_number(*text, 1, max_interval);
+  if (!seconds) throw Error("--interval '" + *text + "' is not a number of seconds from 1");
+  return seconds;
 }
 
 void Command::print_help() const {

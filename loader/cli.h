@@ -29,6 +29,8 @@ class Command {
 
   [[nodiscard]] bool has(const std::string& flag) const { return values_.count(flag) != 0; }
   [[nodiscard]] std::optional<std::string> get(const std::string& option) const;
+  // --interval's seconds, where it was given. Throws Error.
+  [[nodiscard]] std::optional<unsigned long> interval() const;
   [[nodiscard]] const Arguments& parameters() const { return given_; }
   [[nodiscard]] std::string pin_path() const { return *get("pin-path"); }
   [[nodiscard]] bool json() const { return has("json"); }

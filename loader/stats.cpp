@@ -17,8 +17,6 @@ namespace xdplb {
 
 namespace {
 
-constexpr unsigned long max_interval = 86400;
-
 // Counters by what they count, in the order in which they are printed.
 struct Row {
   std::string service;
@@ -177,9 +175,7 @@ int run_stats(const Arguments& arguments) {
   std::optional<ServiceId> only;
   if (!command.parameters().empty()) only = ServiceId::parse(command.parameters()[0]);
   const Pins pins(command.pin_path(), Access::read);
-  if (const auto text = command.get("interval")) {
-    const auto seconds = parse_number(*text, 1, max_interval);
-    if (!seconds) throw Error("--interval '" + *text + "' is not a number of seconds from 1");
+  if (const auto seconds = command.interval()) {
     if (command.json() || !Terminal::is_there()) repeat(pins, only, *seconds, command.json());
     watch(pins, only, *seconds);
     return 0;

@@ -18,8 +18,7 @@ std::string why_none(const std::string& pin_path) {
   for (const auto& place : ours)
     if (!place.chain.ours()->running) return "xdp-lb doesn't run on " + place.interface.name;
   if (!ours.empty()) return {};
-  for (const auto& place : all)
-    if (!place.problem.empty()) read_chain(place.interface, 0);  // throws it
+  for (const auto& place : all) require_readable(place);
   return "xdp-lb runs on no interface";
 }
 
@@ -62,7 +61,7 @@ std::vector<Announcement> announce(const std::string& pin_path, Announce what) {
     const bool changed = serves != there.contains(vip);
     if (changed && serves) add_vip_route(vip);
     if (changed && !serves) delete_vip_route(vip);
-    all.push_back({vip, serves, changed, why});
+    all.push_back({vip, why, changed});
   }
   return all;
 }

@@ -11,9 +11,9 @@ namespace xdplb {
 
 struct Announcement {
   Address vip;
-  bool announced = false;
+  std::string why{};     // it isn't announced; empty: it is
   bool changed = false;  // by this call
-  std::string why{};     // it isn't
+  [[nodiscard]] bool announced() const { return why.empty(); }
 };
 
 enum class Announce : bool {

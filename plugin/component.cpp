@@ -185,6 +185,10 @@ std::vector<Place> places(const std::vector<std::string>& ifnames, const std::st
   return found;
 }
 
+void require_readable(const Place& place) {
+  if (!place.problem.empty()) read_chain(place.interface, 0);
+}
+
 std::vector<Place> with_component(std::vector<Place> from) {
   std::erase_if(from, [](const auto& place) { return place.chain.ours() == nullptr; });
   return from;
@@ -192,7 +196,7 @@ std::vector<Place> with_component(std::vector<Place> from) {
 
 void require_present(const std::vector<Place>& named, const std::string& hint) {
   for (const auto& place : named) {
-    if (!place.problem.empty()) read_chain(place.interface, 0);  // throws it
+    require_readable(place);
     if (place.chain.ours() == nullptr)
       throw NotLoaded("xdp-lb is not loaded on " + place.interface.name, hint);
   }

@@ -48,6 +48,9 @@ struct Place {
 // can't be read doesn't hide the others.
 std::vector<Place> places(const std::vector<std::string>& ifnames, const std::string& pin_path);
 
+// Throws why its chain can't be read, if it can't.
+void require_readable(const Place& place);
+
 // Those of them that have the component.
 std::vector<Place> with_component(std::vector<Place> from);
 

@@ -2,7 +2,6 @@
 #include "plugin/netlink.h"
 
 #include <libmnl/libmnl.h>
-
 #include <sys/socket.h>
 
 #include <algorithm>

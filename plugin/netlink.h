@@ -44,10 +44,10 @@ class NetlinkRequest {
 using AttributeFunction = std::function<void(const nlattr*)>;
 void each_attribute(const nlmsghdr* message, std::size_t header_size,
                     const AttributeFunction& each);
+void each_nested(const nlattr* attribute, const AttributeFunction& each);
+
 std::uint8_t af_of(const Address& address);    // AF_INET, AF_INET6
 std::uint8_t bits_of(const Address& address);  // of its family's addresses
 Address address_in(const nlattr* attribute);
-
-void each_nested(const nlattr* attribute, const AttributeFunction& each);
 
 }  // namespace xdplb

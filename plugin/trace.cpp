@@ -16,7 +16,7 @@ namespace {
 Place find_place(const TraceOptions& options) {
   const auto named = options.ifname ? std::vector{*options.ifname} : std::vector<std::string>{};
   auto all = places(named, options.pin_path);
-  if (options.ifname && !all[0].problem.empty()) read_chain(all[0].interface, 0);  // throws it
+  if (options.ifname) require_readable(all[0]);
   all = with_component(std::move(all));
   if (all.empty())
     throw NotLoaded("xdp-lb is not loaded on " + options.ifname.value_or("any interface"),

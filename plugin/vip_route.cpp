@@ -26,7 +26,6 @@ int change(std::uint16_t type, std::uint16_t flags, const Address& vip) {
   NetlinkRequest request(type, flags | NLM_F_ACK);
   auto& head = describe(request, af_of(vip));
   head.rtm_dst_len = bits_of(vip);
-  head.rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
   request.attribute(RTA_DST, vip);
   const std::uint32_t metric = vip_route_metric;
   request.attribute(RTA_PRIORITY, &metric, sizeof(metric));

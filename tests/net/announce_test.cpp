@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // VIPs are announced as long as they can be served: the routes, and real routing daemons that
 // export them.
-#include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -9,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <sstream>
 
 #include "tests/net/cli_fixture.h"
 
