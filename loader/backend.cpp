@@ -8,7 +8,7 @@ namespace xdplb {
 
 namespace {
 
-Command& with_options(Command& command) {
+Command& with_backend_options(Command& command) {
   return command
       .option("weight,w", "WEIGHT", "share relative to others, 1 to 65535; 0 drains: no new flows")
       .option("forward", "MODE",
@@ -17,7 +17,7 @@ Command& with_options(Command& command) {
               "where to send its packets, instead of asking the kernel; 'kernel' asks it again");
 }
 
-BackendChange read_change(const Command& command) {
+BackendChange read_backend_change(const Command& command) {
   BackendChange change;
   if (const auto text = command.get("weight")) {
     const auto weight = parse_number(*text, 0, max_weight);
@@ -51,11 +51,12 @@ Notes attend(const Pins& pins, State& state, const ServiceId& id, const BackendI
 
 int run_backend_add(const Arguments& arguments) {
   Command command("backend add", "Adds a backend to a service.", "VIP:PORT/PROTO ADDRESS[:PORT]");
-  with_options(command).epilogue("Example: xdp-lb backend add 192.0.2.10:80/tcp 10.0.0.1 -w 10");
+  with_backend_options(command).epilogue(
+      "Example: xdp-lb backend add 192.0.2.10:80/tcp 10.0.0.1 -w 10");
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
-  const auto change = read_change(command);
+  const auto change = read_backend_change(command);
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
@@ -70,11 +71,11 @@ int run_backend_add(const Arguments& arguments) {
 int run_backend_set(const Arguments& arguments) {
   Command command("backend set", "Changes a backend of a service.",
                   "VIP:PORT/PROTO ADDRESS[:PORT]");
-  with_options(command);
+  with_backend_options(command);
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
-  const auto change = read_change(command);
+  const auto change = read_backend_change(command);
   if (!change.weight && !change.hop && !change.forward)
     throw Error("backend set: nothing to set", "give --weight, --forward or --next-hop");
   const PinLock lock(command.pin_path(), Access::change);

@@ -67,7 +67,7 @@ void print(const Sample& sample) {
             << ", " << sample.length << " bytes\n";
 }
 
-Json to_json(const Sample& sample) {
+Json sample_json(const Sample& sample) {
   Json json{{"time", std::chrono::duration<double>(sample.time.time_since_epoch()).count()},
             {"interface", sample.interface},
             {"reason", reason_name(sample.reason)},
@@ -91,7 +91,7 @@ void follow(const Command& command, std::uint32_t reasons, unsigned long count) 
   while (interrupted == 0 && std::cout) {
     for (const auto& sample : follower.next()) {
       if (command.json())
-        std::cout << to_json(sample).dump() << "\n";
+        std::cout << sample_json(sample).dump() << "\n";
       else
         print(sample);
       if (--count == 0) return;
@@ -108,7 +108,7 @@ void print_counters(const Command& command, std::uint32_t wanted) {
     for (unsigned reason = 0; reason < family.size(); reason++)
       if ((wanted >> reason & 1) == 0) family[reason] = {};
   if (command.json())
-    print_json({{"reasons", xdplb::to_json(reasons)}});
+    print_json({{"reasons", reasons_json(reasons)}});
   else
     print_reasons(reasons);
 }

@@ -107,7 +107,7 @@ FamilyReasons total_reasons(const Pins& pins, const State& state) {
   return reasons;
 }
 
-Json to_json(const FamilyReasons& reasons) {
+Json reasons_json(const FamilyReasons& reasons) {
   return {{"no-family", to_json(reasons[LB_NO_FAMILY])},
           {"ipv4", to_json(reasons[LB_IPV4])},
           {"ipv6", to_json(reasons[LB_IPV6])}};

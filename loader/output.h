@@ -42,7 +42,7 @@ Json to_json(const Backend& backend, std::uint32_t slots, const BackendFlows& fl
 // By family, LB_FORWARDED included.
 using FamilyReasons = std::array<ReasonCounters, LB_FAMILIES>;
 FamilyReasons total_reasons(const Pins& pins, const State& state);
-Json to_json(const FamilyReasons& reasons);
+Json reasons_json(const FamilyReasons& reasons);
 void print_reasons(const FamilyReasons& reasons);
 
 // Those that are remembered; "+": others have yet to be seen.

@@ -64,7 +64,7 @@ void read_epoch_options(const Command& command, ServiceChange& change) {
   change.last_resort = read_choice(command, "last-resort", parse_last_resort);
 }
 
-ServiceChange read_change(const Command& command) {
+ServiceChange read_service_change(const Command& command) {
   ServiceChange change;
   change.forward = read_choice(command, "forward", parse_forward, "forwarding mode");
   change.balance = read_choice(command, "balance", parse_balance);
@@ -85,7 +85,7 @@ bool changes_something(const ServiceChange& change) {
          change.on_down || change.last_resort;
 }
 
-Command& with_options(Command& command) {
+Command& with_service_options(Command& command) {
   return command
       .option("forward", "MODE",
               "how packets reach the backends: l2 (default); in another packet: ipip, gue, gre; "
@@ -131,14 +131,14 @@ void prepare_ways(const Pins& pins, State& state, const ServiceId& id, Forward f
 
 int run_service_add(const Arguments& arguments) {
   Command command("service add", "Adds a service.", "VIP:PORT/PROTO");
-  with_options(command)
+  with_service_options(command)
       .option("slots", "N",
               "size of the table, a power of two from 256 to 1048576; 16384 by "
               "default; it can't be changed later")
       .epilogue("Example: xdp-lb service add 192.0.2.10:80/tcp");
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
-  const auto change = read_change(command);
+  const auto change = read_service_change(command);
   const PinLock lock(command.pin_path(), Access::change);
   const Pins pins(command.pin_path(), Access::change);
   State(pins).add_service(id, change);
@@ -148,10 +148,10 @@ int run_service_add(const Arguments& arguments) {
 
 int run_service_set(const Arguments& arguments) {
   Command command("service set", "Changes options of a service.", "VIP:PORT/PROTO");
-  with_options(command);
+  with_service_options(command);
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
-  const auto change = read_change(command);
+  const auto change = read_service_change(command);
   if (!changes_something(change))
     throw Error("service set: nothing to set", "'xdp-lb service set --help' lists the options");
   const PinLock lock(command.pin_path(), Access::change);

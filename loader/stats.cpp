@@ -183,7 +183,7 @@ int run_stats(const Arguments& arguments) {
   const auto rows = collect(pins, only);
   const auto reasons = total_reasons(pins, State(pins));
   if (command.json()) {
-    print_json({{"services", rows_json(rows)}, {"reasons", to_json(reasons)}});
+    print_json({{"services", rows_json(rows)}, {"reasons", reasons_json(reasons)}});
     return 0;
   }
   print(rows, nullptr, 1);

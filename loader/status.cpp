@@ -171,7 +171,7 @@ int print_all(const Command& command, const std::vector<Place>& all, const Pins&
                 {"interfaces", chains_json(all)},
                 {"exceptions", exceptions_json(epochs)},
                 {"services", services_json(state, epochs)},
-                {"reasons", to_json(reasons)}});
+                {"reasons", reasons_json(reasons)}});
     return 0;
   }
   std::cout << "CURRENT XDP-LB STATUS: (maps in " << pins.path() << ")\n\n";

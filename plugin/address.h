@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,10 @@ class Address {
 
   static Address parse(std::string_view text);
   [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
+  // As in a packet: 4 bytes of an IPv4 address, 16 of another.
+  [[nodiscard]] std::span<const std::uint8_t> wire() const {
+    return std::span(bytes_).subspan(is_v4() ? 12 : 0);
+  }
   [[nodiscard]] bool is_v4() const;
   [[nodiscard]] bool is_unicast() const;  // neither unspecified, multicast nor broadcast
   [[nodiscard]] std::string to_string() const;

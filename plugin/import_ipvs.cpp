@@ -10,38 +10,38 @@ namespace xdplb {
 
 namespace {
 
-enum class Value : std::uint8_t { none, some, maybe };
+enum class Takes : std::uint8_t { none, some, maybe };
 
 struct Option {
   std::string_view name, letter;
-  Value value;
+  Takes takes;
 };
 
-constexpr std::array options{Option{"--add-service", "-A", Value::none},
-                             Option{"--add-server", "-a", Value::none},
-                             Option{"--tcp-service", "-t", Value::some},
-                             Option{"--udp-service", "-u", Value::some},
-                             Option{"--sctp-service", "", Value::some},
-                             Option{"--fwmark-service", "-f", Value::some},
-                             Option{"--scheduler", "-s", Value::some},
-                             Option{"--persistent", "-p", Value::maybe},
-                             Option{"--netmask", "-M", Value::some},
-                             Option{"--sched-flags", "-b", Value::some},
-                             Option{"--pe", "", Value::some},
-                             Option{"--ops", "-o", Value::none},
-                             Option{"--real-server", "-r", Value::some},
-                             Option{"--gatewaying", "-g", Value::none},
-                             Option{"--ipip", "-i", Value::none},
-                             Option{"--masquerading", "-m", Value::none},
-                             Option{"--weight", "-w", Value::some},
-                             Option{"--u-threshold", "-x", Value::some},
-                             Option{"--l-threshold", "-y", Value::some},
-                             Option{"--tun-type", "", Value::some},
-                             Option{"--tun-port", "", Value::some},
-                             Option{"--tun-nocsum", "", Value::none},
-                             Option{"--tun-csum", "", Value::none},
-                             Option{"--tun-remcsum", "", Value::none},
-                             Option{"--ipv6", "-6", Value::none}};
+constexpr std::array options{Option{"--add-service", "-A", Takes::none},
+                             Option{"--add-server", "-a", Takes::none},
+                             Option{"--tcp-service", "-t", Takes::some},
+                             Option{"--udp-service", "-u", Takes::some},
+                             Option{"--sctp-service", "", Takes::some},
+                             Option{"--fwmark-service", "-f", Takes::some},
+                             Option{"--scheduler", "-s", Takes::some},
+                             Option{"--persistent", "-p", Takes::maybe},
+                             Option{"--netmask", "-M", Takes::some},
+                             Option{"--sched-flags", "-b", Takes::some},
+                             Option{"--pe", "", Takes::some},
+                             Option{"--ops", "-o", Takes::none},
+                             Option{"--real-server", "-r", Takes::some},
+                             Option{"--gatewaying", "-g", Takes::none},
+                             Option{"--ipip", "-i", Takes::none},
+                             Option{"--masquerading", "-m", Takes::none},
+                             Option{"--weight", "-w", Takes::some},
+                             Option{"--u-threshold", "-x", Takes::some},
+                             Option{"--l-threshold", "-y", Takes::some},
+                             Option{"--tun-type", "", Takes::some},
+                             Option{"--tun-port", "", Takes::some},
+                             Option{"--tun-nocsum", "", Takes::none},
+                             Option{"--tun-csum", "", Takes::none},
+                             Option{"--tun-remcsum", "", Takes::none},
+                             Option{"--ipv6", "-6", Takes::none}};
 
 using Rule = std::map<std::string_view, std::string>;  // by the options' long names
 
@@ -55,8 +55,8 @@ Rule parse_rule(const Words& words) {
     if (known == options.end()) throw Error("'" + words[i] + "' is not understood");
     auto& value = rule[known->name];
     const bool follows = i + 1 < words.size() && !words[i + 1].starts_with('-');
-    if (known->value == Value::some && !follows) throw Error(words[i] + " has no value");
-    if (known->value != Value::none && follows) value = words[++i];
+    if (known->takes == Takes::some && !follows) throw Error(words[i] + " has no value");
+    if (known->takes != Takes::none && follows) value = words[++i];
   }
   return rule;
 }

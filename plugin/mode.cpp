@@ -29,13 +29,13 @@ std::optional<Choice> choice_of(Words<Choice> words, std::string_view text) {
 template <typename Choice>
 using Word = std::pair<Choice, std::string_view>;
 
-constexpr std::array forwards{
+constexpr std::array all_forwards{
     Word<Forward>{Forward::l2, "l2"},   Word<Forward>{Forward::ipip, "ipip"},
     Word<Forward>{Forward::gue, "gue"}, Word<Forward>{Forward::gre, "gre"},
     Word<Forward>{Forward::nat, "nat"}, Word<Forward>{Forward::fullnat, "fullnat"}};
-constexpr std::array balances{Word<Balance>{Balance::slack, "slack"},
-                              Word<Balance>{Balance::exact, "exact"},
-                              Word<Balance>{Balance::off, "off"}};
+constexpr std::array all_balances{Word<Balance>{Balance::slack, "slack"},
+                                  Word<Balance>{Balance::exact, "exact"},
+                                  Word<Balance>{Balance::off, "off"}};
 constexpr std::array all_fragments{Word<Fragments>{Fragments::drop, "drop"},
                                    Word<Fragments>{Fragments::pass, "pass"},
                                    Word<Fragments>{Fragments::hash3, "hash3"}};
@@ -64,11 +64,11 @@ std::string listed(Words<Choice> words) {
 
 template <>
 std::string alternatives<Forward>() {
-  return listed<Forward>(forwards);
+  return listed<Forward>(all_forwards);
 }
 template <>
 std::string alternatives<Balance>() {
-  return listed<Balance>(balances);
+  return listed<Balance>(all_balances);
 }
 template <>
 std::string alternatives<Fragments>() {
@@ -101,8 +101,8 @@ unsigned outer_bytes(Forward forward, bool backend_v4) {
   }
 }
 
-std::string_view to_string(Forward forward) { return word_of<Forward>(forwards, forward); }
-std::string_view to_string(Balance balance) { return word_of<Balance>(balances, balance); }
+std::string_view to_string(Forward forward) { return word_of<Forward>(all_forwards, forward); }
+std::string_view to_string(Balance balance) { return word_of<Balance>(all_balances, balance); }
 std::string_view to_string(Fragments fragments) {
   return word_of<Fragments>(all_fragments, fragments);
 }
@@ -112,10 +112,10 @@ std::string_view to_string(LastResort resort) { return word_of<LastResort>(resor
 std::string_view to_string(BackendState state) { return word_of<BackendState>(states, state); }
 
 std::optional<Forward> parse_forward(std::string_view text) {
-  return choice_of<Forward>(forwards, text);
+  return choice_of<Forward>(all_forwards, text);
 }
 std::optional<Balance> parse_balance(std::string_view text) {
-  return choice_of<Balance>(balances, text);
+  return choice_of<Balance>(all_balances, text);
 }
 std::optional<Fragments> parse_fragments(std::string_view text) {
   return choice_of<Fragments>(all_fragments, text);

@@ -33,16 +33,12 @@ int call_with(const nlattr* attribute, void* each) {
   return MNL_CB_OK;
 }
 
-std::span<const std::uint8_t> wire(const Address& address) {
-  return std::span(address.bytes()).subspan(address.is_v4() ? 12 : 0);
-}
-
 }  // namespace
 
 std::uint8_t af_of(const Address& address) { return address.is_v4() ? AF_INET : AF_INET6; }
 
 std::uint8_t bits_of(const Address& address) {
-  return static_cast<std::uint8_t>(wire(address).size() * 8);
+  return static_cast<std::uint8_t>(address.wire().size() * 8);
 }
 
 Address address_in(const nlattr* attribute) {
@@ -78,7 +74,7 @@ void NetlinkRequest::attribute(std::uint16_t type, const void* data, std::size_t
 }
 
 void NetlinkRequest::attribute(std::uint16_t type, const Address& address) {
-  attribute(type, wire(address).data(), wire(address).size());
+  attribute(type, address.wire().data(), address.wire().size());
 }
 
 int NetlinkRequest::run(const std::function<void(const nlmsghdr*)>& each) {

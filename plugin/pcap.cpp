@@ -21,9 +21,9 @@ constexpr std::size_t record_words = 4;
 constexpr std::size_t word_size = sizeof(std::uint32_t);
 
 // A file, word by word in its byte order.
-class Reader {
+class PcapReader {
  public:
-  Reader(std::span<const std::uint8_t> file, std::string name)
+  PcapReader(std::span<const std::uint8_t> file, std::string name)
       : rest_(file), name_(std::move(name)) {}
 
   [[noreturn]] void refuse(const std::string& why) const {
@@ -79,7 +79,7 @@ void append(Frame& file, std::span<const std::uint32_t> words) {
 }  // namespace
 
 std::vector<CapturedFrame> parse_pcap(std::span<const std::uint8_t> file, const std::string& name) {
-  Reader reader(file, name);
+  PcapReader reader(file, name);
   const std::uint64_t unit = reader.header() ? 1 : 1000;
   std::vector<CapturedFrame> frames;
   while (!reader.ended()) {

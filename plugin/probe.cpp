@@ -38,10 +38,6 @@ void seal(std::span<std::uint8_t> bytes, std::size_t at, std::uint32_t sum) {
   bytes[at + 1] = static_cast<std::uint8_t>(sum);
 }
 
-std::span<const std::uint8_t> wire(const Address& address) {
-  return std::span(address.bytes()).subspan(address.is_v4() ? 12 : 0);
-}
-
 void put_ip(Frame& frame, const Probe& probe, std::size_t payload) {
   const auto proto = static_cast<std::uint8_t>(probe.to.protocol);
   if (probe.to.vip.is_v4()) {
@@ -54,8 +50,8 @@ void put_ip(Frame& frame, const Probe& probe, std::size_t payload) {
     put16(frame, static_cast<unsigned>(payload));
     put(frame, std::array{proto, ttl});
   }
-  put(frame, wire(probe.from.address));
-  put(frame, wire(probe.to.vip));
+  put(frame, probe.from.address.wire());
+  put(frame, probe.to.vip.wire());
 }
 
 Frame transport(const Probe& probe) {
@@ -75,7 +71,7 @@ Frame transport(const Probe& probe) {
   std::uint32_t sum =
       static_cast<std::uint32_t>(bytes.size()) + static_cast<std::uint32_t>(probe.to.protocol);
   for (const auto& address : {probe.from.address, probe.to.vip}) {
-    const auto words = wire(address);
+    const auto words = address.wire();
     for (std::size_t i = 0; i < words.size(); i += 2) sum += words[i] << 8U | words[i + 1];
   }
   seal(bytes, probe.to.protocol == Protocol::tcp ? 16 : 6, sum);

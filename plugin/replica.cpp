@@ -18,9 +18,9 @@ namespace xdplb {
 
 namespace {
 
-constexpr std::uint32_t new_flows = 4096;    // that there is room for
-constexpr std::uint32_t batch = 4096;        // entries; more than a bucket ever has
-constexpr std::size_t max_frame = 1U << 17;  // more than the kernel takes
+constexpr std::uint32_t new_flows = 4096;     // that there is room for
+constexpr std::uint32_t batch = 4096;         // entries; more than a bucket ever has
+constexpr std::size_t frame_room = 1U << 17;  // more than the kernel takes
 
 Fd open_live(const std::string& pin_path, std::string_view map) {
   const auto pin = pin_of(pin_path, map);
@@ -77,7 +77,7 @@ void make_runnable(bpf_program* program) {
 }
 
 Ran run_program(const bpf_program* program, std::span<const std::uint8_t> frame, unsigned ifindex) {
-  Ran ran{0, std::vector<std::uint8_t>(max_frame)};
+  Ran ran{0, std::vector<std::uint8_t>(frame_room)};
   xdp_md context{};
   context.data_end = static_cast<std::uint32_t>(frame.size());
   context.ingress_ifindex = ifindex;

@@ -14,10 +14,10 @@ std::uint64_t little_endian(std::span<const std::uint8_t> bytes) {
 }
 
 // v0..v3 of the paper; the constants spell "somepseudorandomlygeneratedbytes".
-struct State {
+struct SipState {
   std::uint64_t v0, v1, v2, v3;
 
-  State(std::uint64_t k0, std::uint64_t k1)
+  SipState(std::uint64_t k0, std::uint64_t k1)
       : v0(k0 ^ 0x736f6d6570736575),
         v1(k1 ^ 0x646f72616e646f6d),
         v2(k0 ^ 0x6c7967656e657261),
@@ -53,7 +53,7 @@ struct State {
 
 std::uint64_t siphash24(std::span<const std::uint8_t, 16> key,
                         std::span<const std::uint8_t> message) {
-  State state(little_endian(key.first<8>()), little_endian(key.last<8>()));
+  SipState state(little_endian(key.first<8>()), little_endian(key.last<8>()));
   const std::uint64_t length = message.size();
   while (message.size() >= 8) {
     state.compress(little_endian(message.first(8)));
