@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(a_full_arena) {
 }
 
 // Some of them: faults/at_each_call has all.
-int step() { return counts(13, 5); }
+int step() { return counts(31, 5); }
 
 const std::string load_line = "load eth0 --single-ok --object " XDP_LB_OBJECT;
 

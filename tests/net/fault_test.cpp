@@ -64,7 +64,7 @@ class Stage {
     const auto calls = calls_of(balanced_.site.balancer, call, deed.line);
     int changes = 0;
     for (std::size_t i = 0; i < calls.size(); ++i) {
-      if (!changes_something(calls[i]) || changes++ % counts(53, 1) != 0) continue;
+      if (!changes_something(calls[i]) || changes++ % counts(101, 1) != 0) continue;
       const auto hit = inject(deed, call, "signal=KILL", i + 1);
       BOOST_TEST((hit.status == 128 + SIGKILL || hit.status == 0), hit.err);
     }
@@ -74,7 +74,7 @@ class Stage {
     const Words errors{"ENOMEM", "EPERM", "ENOSPC"};
     run_back(deed);
     const auto calls = count_calls(balanced_.site.balancer, "bpf", deed.line);
-    for (int i = 0; i < calls; i += counts(151, 1)) {
+    for (int i = 0; i < calls; i += counts(301, 1)) {
       const auto hit = inject(deed, "bpf", "error=" + errors[i % errors.size()], i + 1);
       check_words(hit);
       BOOST_TEST(hit.status <= 4);
@@ -170,7 +170,7 @@ BOOST_AUTO_TEST_CASE(a_load_that_fails_leaves_the_key) {
   machine.load();
   const int calls = count_calls(machine.host, "bpf", line);
   int failed = 0;
-  for (int nth = 1; nth <= calls; nth += counts(23, 1)) {
+  for (int nth = 1; nth <= calls; nth += counts(47, 1)) {
     machine.loader.require("unload --all");
     machine.load();
     const auto before = machine.loader.require("save --full");

@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_SUITE(killed)
 BOOST_DATA_TEST_CASE(at_each_system_call, data::make(all_changes()), change) {
   Balanced balanced("native");
   Victim victim(balanced, change);
-  const int stride = counts(5, 1);
+  const int stride = counts(11, 1);
   int nth = 0;
   for (; kill_at_call(balanced.site.balancer, victim.command(), nth); nth += stride)
     BOOST_TEST_CONTEXT("killed at call " << nth) { victim.check(); }
@@ -200,7 +200,7 @@ BOOST_DATA_TEST_CASE(at_any_moment, data::make(all_changes()), change) {
   const auto start = std::chrono::steady_clock::now();
   balanced.loader.require("backend set " + service_id + " 10.2.0.21 --weight 1");
   const auto usual = std::chrono::steady_clock::now() - start;
-  const int deaths = counts(10, 200);
+  const int deaths = counts(5, 200);
   for (int i = 0; i < deaths; ++i) {
     const auto delay = usual * i / deaths;
     kill_after(balanced.site.balancer, victim.command(), delay);
@@ -224,7 +224,7 @@ BOOST_DATA_TEST_CASE(while_loading, data::make(Words{"eth0", "eth1"}), ifname) {
   start_over();
   int deaths = 0;
   for (int nth = 0; kill_at_call(site.balancer, loader.command(again), nth);
-       nth += counts(120, 7), ++deaths) {
+       nth += counts(241, 7), ++deaths) {
     BOOST_TEST_CONTEXT("killed at call " << nth) {
       const auto next = loader.run(again);
       const bool was_loaded =

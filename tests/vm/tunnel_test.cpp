@@ -49,7 +49,7 @@ BOOST_DATA_TEST_CASE(every_mode_and_family, boost::unit_test::data::make(modes),
         BOOST_TEST_CONTEXT(mode << ", " << service.id() << " to IPv" << (backend_v4 ? 4 : 6)) {
           for (const int number : {1, 2, 4}) service.add(web(number, 1, backend_v4));
           Flows flows(vip_v4);
-          const auto answers = check_connections(site, service, flows, counts(40, 200));
+          const auto answers = check_connections(site, service, flows, counts(24, 60));
           BOOST_TEST(answers.size() == 3U);
           BOOST_TEST(loader.dropped() == 0U);
           upload(site, service, flows.next(), mode + std::to_string(number++));
