@@ -43,6 +43,7 @@ constexpr std::array verbs{
     Verb{"save", "print what runs as a configuration file", run_save},
     Verb{"import ipvs", "make a configuration file of IPVS's rules", run_import_ipvs},
     Verb{"import keepalived", "make one of keepalived's virtual servers", run_import_keepalived},
+    Verb{"simulate", "show what events would do to flows", run_simulate},
     Verb{"digest", "show whether nodes decide alike", run_digest},
     Verb{"announce", "have routing daemons announce VIPs", run_announce},
     Verb{"stats", "show counters of services and backends", run_stats},
@@ -107,6 +108,11 @@ Command& Command::option(const char* name, const char* value, const char* text) 
   return *this;
 }
 
+Command& Command::repeated(const char* name, const char* value, const char* text) {
+  options_.add_options()(name, po::value<Arguments>()->value_name(value), text);
+  return *this;
+}
+
 Command& Command::epilogue(std::string text) {
   epilogue_ = std::move(text);
   return *this;
@@ -115,6 +121,10 @@ Command& Command::epilogue(std::string text) {
 std::optional<std::string> Command::get(const std::string& option) const {
   if (!has(option)) return std::nullopt;
   return values_[option].as<std::string>();
+}
+
+Arguments Command::all(const std::string& repeated) const {
+  return has(repeated) ? values_[repeated].as<Arguments>() : Arguments{};
 }
 
 std::optional<unsigned long> Command::interval() const {

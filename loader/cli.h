@@ -22,6 +22,7 @@ class Command {
 
   Command& flag(const char* name, const char* text);
   Command& option(const char* name, const char* value, const char* text);
+  Command& repeated(const char* name, const char* value, const char* text);  // an option
   Command& epilogue(std::string text);
 
   // False where --help or --version was asked for, and answered. Throws Error.
@@ -29,6 +30,7 @@ class Command {
 
   [[nodiscard]] bool has(const std::string& flag) const { return values_.count(flag) != 0; }
   [[nodiscard]] std::optional<std::string> get(const std::string& option) const;
+  [[nodiscard]] Arguments all(const std::string& repeated) const;
   // --interval's seconds, where it was given. Throws Error.
   [[nodiscard]] std::optional<unsigned long> interval() const;
   [[nodiscard]] const Arguments& parameters() const { return given_; }
@@ -77,6 +79,7 @@ int run_plan(const Arguments& arguments);
 int run_apply(const Arguments& arguments);
 int run_confirm(const Arguments& arguments);
 int run_save(const Arguments& arguments);
+int run_simulate(const Arguments& arguments);
 int run_digest(const Arguments& arguments);
 int run_announce(const Arguments& arguments);
 int run_import_ipvs(const Arguments& arguments);

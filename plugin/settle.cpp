@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include "plugin/error.h"
+#include "plugin/members.h"
 #include "plugin/state.h"
 
 namespace xdplb {
@@ -27,19 +28,11 @@ std::uint64_t table_bytes(const lb_table_ref& ref) { return std::uint64_t{LB_TAB
 std::vector<std::uint16_t> wanted_slots(lb_service& service, const std::vector<Backend>& members) {
   const auto conf = load(service.conf);
   const auto k = load(service.table).k;
-  const auto is_up = [](const auto& member) { return member.state == BackendState::up; };
-  const auto stays = [](const auto& member) { return member.state != BackendState::leaving; };
-  const bool all = std::ranges::none_of(members, is_up);
   std::vector<std::uint16_t> wanted(std::size_t{1} << k);
-  if (all && service.last_resort != LB_LAST_RESORT_ALL) return wanted;
-  TableSpec spec{service.table_seed, k, static_cast<Balance>(conf.balance)};
-  for (const auto& member : members) {
-    TableBackend one{member.id.address.bytes(), member.id.port, member.weight};
-    one.drain = !stays(member) || (!all && member.state == BackendState::drain);
-    one.healthy = all || member.state != BackendState::down;
-    spec.backends.push_back(one);
-  }
-  const auto table = build_table(spec);
+  const auto spec = with_members({service.table_seed, k, static_cast<Balance>(conf.balance)},
+                                 members, static_cast<LastResort>(service.last_resort));
+  if (!spec) return wanted;
+  const auto table = build_table(*spec);
   for (std::size_t i = 0; i < wanted.size(); i++)
     if (table.first[i] != no_backend)
       wanted[i] = static_cast<std::uint16_t>(members[table.first[i]].handle);

@@ -4,43 +4,15 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <iostream>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "plugin/error.h"
+#include "tests/unit/said.h"
 
 namespace xdplb {
 namespace {
-
-// What goes to a stream while this lives.
-class Captured {
- public:
-  explicit Captured(std::ostream& stream) : stream_(stream), before_(stream.rdbuf(text_.rdbuf())) {}
-  ~Captured() { stream_.rdbuf(before_); }
-  Captured(const Captured&) = delete;
-  Captured& operator=(const Captured&) = delete;
-  [[nodiscard]] std::string text() const { return text_.str(); }
-
- private:
-  std::ostringstream text_;
-  std::ostream& stream_;
-  std::streambuf* before_;
-};
-
-struct Said {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-Said run(const Arguments& arguments) {
-  const Captured out(std::cout);
-  const Captured err(std::cerr);
-  const int code = run_cli(arguments);
-  return {code, out.text(), err.text()};
-}
 
 Arguments words(const std::string& text, char end = ' ') {
   std::istringstream in(text);
@@ -84,7 +56,7 @@ const auto all_verbs =
     words("load,unload,upgrade,status,service add,service set,service del,service list,"
           "backend add,backend set,backend del,backend drain,backend up,backend down,"
           "backend list,backend-setup,settle,plan,apply,confirm,save,import ipvs,"
-          "import keepalived,digest,announce,stats,drops,metrics,trace,check",
+          "import keepalived,simulate,digest,announce,stats,drops,metrics,trace,check",
           ',');
 
 BOOST_AUTO_TEST_SUITE(cli)
