@@ -21,15 +21,16 @@
 #include "exception.h"
 #include "family.h"
 #include "flow_entry.h"
+#include "peer_place.h"
 #include "reason.h"
 #include "service_index.h"
 
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
-#define XDP_LB_ABI 5
+#define XDP_LB_ABI 6
 
 #define LB_SERVICES 4096u	  /* records; a service's number is its index */
 #define LB_BACKENDS 65536u	  /* records; a handle is the index: 1 to 65534, 0: none */
-#define LB_REASONS 32u		  /* room for enum lb_reason */
+#define LB_REASONS 40u		  /* room for enum lb_reason */
 #define LB_ARENA_SIZE (64u << 20) /* bytes, by default; always a power of two */
 #define LB_ARENA_MAX (1u << 30)
 #define LB_ARENA_ELEMENT (1u << 29) /* the verifier lets no offset be larger */
@@ -66,7 +67,7 @@ LB_ASSERT_SIZE(struct lb_counter, 16);
 /* Who follows drops: one word, which the follower writes anew each second or so. */
 struct lb_follow {
 	__u32 until;   /* seconds (exception.h); over, or 0: nobody does */
-	__u32 reasons; /* a bit for each enum lb_reason that is wanted */
+	__u32 reasons; /* a bit for each enum lb_reason that is wanted, of the first 32 */
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_follow, 8);
 
@@ -79,8 +80,9 @@ struct lb_meta {
 	struct lb_counter retired[LB_FAMILIES]; /* forwarded for removed services */
 	struct lb_follow follow;
 	__u64 reserved[5];
+	__u64 peer[LB_PEER_PLACES];
 };
-LB_ASSERT_SIZE(struct lb_meta, 128);
+LB_ASSERT_SIZE(struct lb_meta, 128 + 8 * LB_PEER_PLACES);
 
 /*
  * lb_arena: ARRAY[1], whose value is the whole arena; or ARRAY[2], whose values
@@ -92,8 +94,8 @@ LB_ASSERT_SIZE(struct lb_meta, 128);
  */
 struct lb_arena_head {
 	struct lb_index_ref index;
-	__u32 hops; /* new with every change of a backend: older next hops are void; never 0 */
-	__u32 unused;
+	__u32 hops;  /* new with every change of a backend: older next hops are void; never 0 */
+	__u32 peers; /* 1: there are some in lb_meta */
 	__u64 reserved[6];
 };
 LB_ASSERT_SIZE(struct lb_arena_head, LB_LINE);
@@ -104,7 +106,7 @@ struct lb_table_ref {
 	__u8 k;		    /* log2 of the number of slots: 8 to 20 */
 	__u8 source_prefix; /* bits of the source that are hashed; 0: all of the flow is */
 	__u8 remembers;	    /* 1: flows of clean slots too */
-	__u8 reserved;
+	__u8 second;	    /* 1: second_chance */
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_table_ref, 8);
 
@@ -144,7 +146,8 @@ struct lb_service {
 	__u8 remember;		   /* enum lb_remember */
 	__u8 on_down;		   /* enum lb_on_down */
 	__u8 epoch_open;	   /* 1: some slot may not be clean */
-	__u8 unused[3];
+	__u8 second_chance;	   /* 1: what has no socket here goes to the slot's other backend */
+	__u8 unused[2];
 	__u8 pool[16];	  /* mode fullnat: the first source address, as addr */
 	__u32 pool_count; /* and how many there are, one after the other */
 	__u32 epoch; /* how long a flow that isn't seen is remembered, in seconds (exception.h) */
@@ -252,7 +255,7 @@ LB_ASSERT_SIZE(struct lb_vlan, 8);
 struct lb_reason_counters {
 	struct lb_counter reason[LB_REASONS];
 };
-LB_ASSERT_SIZE(struct lb_reason_counters, 512);
+LB_ASSERT_SIZE(struct lb_reason_counters, 640);
 
 /* lb_limits: PERCPU_ARRAY[LB_LIMITS]: what the data path may still do by itself. */
 enum lb_limited {

@@ -26,8 +26,11 @@ struct lb_slot {
 LB_ASSERT_SIZE(struct lb_slot, 4);
 #define LB_SLOT_KEEPS 0xffffu
 
-/* What a table takes, in bytes; 2^k slots. */
-#define LB_TABLE_BYTES(k) ((sizeof(struct lb_slot) + sizeof(__u32)) << (k))
+/* Behind these are the second choices (plugin/table.h), one handle a slot, or 0: they are
+ * written while the table's service has second_chance.
+ *
+ * What a table takes, in bytes; 2^k slots. */
+#define LB_TABLE_BYTES(k) ((sizeof(struct lb_slot) + sizeof(__u32) + sizeof(__u16)) << (k))
 
 /* Seconds are those of CLOCK_MONOTONIC_COARSE, but of 2^30 ns. */
 #define LB_SECOND_SHIFT 30

@@ -209,4 +209,14 @@ static __always_inline __u32 place_deadline(const struct lookup *lookup, const s
 					  (slots + place_number(place)) * sizeof(__u32));
 }
 
+/* The slot's second choice; there are any only where the table says so. */
+static __always_inline __u32 place_second(const struct lookup *lookup, const struct place *place)
+{
+	__u32 slots = 1u << (place->table.k & 31), number = place_number(place);
+	__u32 word = arena_word(lookup, place->table.line * LB_LINE +
+						(slots * 2 + number / 2) * sizeof(__u32));
+
+	return number & 1 ? word >> 16 : word & 0xffff;
+}
+
 #endif

@@ -152,7 +152,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_samples SEC(".maps");
 
-enum aside_kind { FOR_SERVICE, REPLY_OF_NAT, REPLY_TO_POOL, ABOUT_OUTER };
+enum aside_kind { FOR_SERVICE, REPLY_OF_NAT, REPLY_TO_POOL, ABOUT_OUTER, FROM_PEER };
 
 /* An ICMP error to be sent (tell.h), in place of a frame. */
 struct tell {

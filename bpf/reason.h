@@ -58,7 +58,8 @@ enum lb_reason {
 	LB_RELAYED_TOO_BIG = 30, /* packet-too-big about an outer header: the client is told */
 	/* XDP_PASS */
 	LB_NO_BACKEND_PASSED = 31, /* the slot has no backend, and the service passes such */
-	LB_REASON_COUNT = 32,
+	LB_FROM_PEER = 32,	   /* another node balanced it: it is for this host */
+	LB_REASON_COUNT = 33,
 };
 
 #endif

@@ -25,7 +25,8 @@ static __always_inline __u32 pick(const struct way *way)
 
 	if (unlikely(!place_find(way->lookup, way->record, way->flow, &place)))
 		return 0;
-	if (unlikely(place.slot.current != place.slot.previous || place.table.remembers))
+	if (unlikely(place.slot.current != place.slot.previous || place.table.remembers ||
+		     place.table.second))
 		return NOT_PICKED;
 	return place.slot.current;
 }
@@ -277,7 +278,7 @@ static __noinline int pick_aside(struct xdp_md *ctx)
 	if (!s || s->backend != NOT_PICKED)
 		return 0;
 	s->backend = 0;
-	if (s->kind == REPLY_OF_NAT || s->kind == REPLY_TO_POOL ||
+	if (s->kind == REPLY_OF_NAT || s->kind == REPLY_TO_POOL || s->kind == FROM_PEER ||
 	    data + 1 > (void *)(long)ctx->data_end || is_group_frame(data))
 		return 0;
 	way = way_aside(s, &lookup);

@@ -18,7 +18,7 @@ static __always_inline bool is_followed(__u32 reason)
 	struct lb_meta *meta = bpf_map_lookup_elem(&lb_meta, &zero);
 
 	return meta && unlikely(meta->follow.until) && meta->follow.until > seconds_now() &&
-	       meta->follow.reasons >> (reason % LB_REASONS) & 1;
+	       meta->follow.reasons >> (reason % 32) & 1;
 }
 
 static __always_inline void sample(struct xdp_md *ctx, __u32 reason, __u32 action)

@@ -15,9 +15,12 @@ static __always_inline void count(struct lb_counter *counter, __u32 bytes)
 static __always_inline void count_reason(void *map, __u32 key, enum lb_reason reason, __u32 bytes)
 {
 	struct lb_reason_counters *counters = bpf_map_lookup_elem(map, &key);
+	__u32 number = reason;
 
-	if (counters)
-		count(&counters->reason[reason % LB_REASONS], bytes);
+	/* the verifier is to see the very register compared that is used */
+	asm volatile("" : "+r"(number));
+	if (counters && number < LB_REASONS)
+		count(&counters->reason[number], bytes);
 }
 
 /* A verdict that somebody may want to see the packet of (sample.h) says why. */

@@ -13,6 +13,7 @@
 #include "maps.h"
 #include "outer.h"
 #include "parse_unusual.h"
+#include "peer.h"
 #include "stats.h"
 #include "way.h"
 
@@ -152,6 +153,8 @@ static __noinline int unusual_find(struct xdp_md *ctx)
 	if (parsed == PARSED_ICMP)
 		*u.flow = *u.pkt;
 	verdict = unusual_parsed(ctx, parsed, &u);
+	if (verdict == GOES_ON && u.kind == FOR_SERVICE && is_balanced(ctx, &u.lookup))
+		u.kind = FROM_PEER;
 	s->service = u.service;
 	s->backend = NOT_PICKED;
 	s->kind = u.kind;

@@ -11,9 +11,11 @@
 #include "forward.h"
 #include "lookup.h"
 #include "maps.h"
+#include "peer.h"
 #include "recall.h"
 #include "relay.h"
 #include "sample.h"
+#include "second.h"
 #include "stats.h"
 #include "unusual.h"
 
@@ -66,6 +68,8 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 
 	way.record = service_find(lookup, pkt, &way.service);
 	if (likely(way.record != NULL)) {
+		if (is_balanced(ctx, lookup))
+			return set_aside(pkt, way.service, 0, FROM_PEER);
 		way.backend = pick(&way);
 		verdict = GOES_ON;
 		if (likely(way.backend != NOT_PICKED))
@@ -108,6 +112,8 @@ static __always_inline int unusual_go(struct xdp_md *ctx, enum growth growth)
 		return return_flow(ctx, &way, s->kind == REPLY_TO_POOL, growth);
 	if (s->kind == ABOUT_OUTER)
 		return growth == INLINE ? relay_inline(ctx, &way) : relay_by_egress(ctx, &way);
+	if (s->kind == FROM_PEER)
+		return leave_service(way.pkt, way.service, LB_FROM_PEER, XDP_PASS);
 	if (unlikely(way.backend == NOT_NOW))
 		return leave_service(way.pkt, way.service, LB_LIMITED, XDP_DROP);
 	return balance_flow(ctx, &way, growth);
@@ -145,6 +151,7 @@ int xdp_lb(struct xdp_md *ctx)
 	if (likely(verdict != GOES_ON))
 		return end(ctx, verdict);
 	pick_aside(ctx);
+	second_aside(ctx);
 	return end(ctx, go_by_egress(ctx));
 }
 
@@ -162,6 +169,7 @@ int xdp_lb_inline(struct xdp_md *ctx)
 	if (likely(verdict != GOES_ON))
 		return end(ctx, verdict);
 	pick_aside(ctx);
+	second_aside(ctx);
 	return end(ctx, go_inline(ctx));
 }
 

@@ -22,6 +22,11 @@ bool is_drop(lb_reason reason) {
   return reason_fate(reason) == Fate::dropped || reason == LB_INTERNAL || reason == LB_FOREIGN;
 }
 
+// Those beyond a mask's bits are of packets that pass.
+bool is_wanted(std::uint32_t mask, unsigned reason) {
+  return reason < 32 && (mask >> reason & 1) != 0;
+}
+
 std::uint32_t every_reason() {
   std::uint32_t mask = 0;
   for (unsigned reason = 0; reason < LB_REASON_COUNT; reason++)
@@ -106,7 +111,7 @@ void print_counters(const Command& command, std::uint32_t wanted) {
   auto reasons = total_reasons(pins, State(pins));
   for (auto& family : reasons)
     for (unsigned reason = 0; reason < family.size(); reason++)
-      if ((wanted >> reason & 1) == 0) family[reason] = {};
+      if (!is_wanted(wanted, reason)) family[reason] = {};
   if (command.json())
     print_json({{"reasons", reasons_json(reasons)}});
   else

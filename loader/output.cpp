@@ -79,6 +79,7 @@ Json to_json(const Service& service) {
   json["epoch"] = service.epoch;
   json["on_down"] = to_string(service.on_down);
   json["last_resort"] = to_string(service.last_resort);
+  json["second_chance"] = service.second_chance;
   if (service.pool.count != 0) json["pool"] = service.pool.to_string();
   return json;
 }

@@ -62,6 +62,7 @@ void read_epoch_options(const Command& command, ServiceChange& change) {
   }
   change.on_down = read_choice(command, "on-down", parse_on_down);
   change.last_resort = read_choice(command, "last-resort", parse_last_resort);
+  change.second_chance = read_switch(command, "second-chance");
 }
 
 ServiceChange read_service_change(const Command& command) {
@@ -82,7 +83,7 @@ ServiceChange read_service_change(const Command& command) {
 bool changes_something(const ServiceChange& change) {
   return change.forward || change.balance || change.gue_port || change.fragments ||
          change.source_prefix || change.ping || change.pool || change.remember || change.epoch ||
-         change.on_down || change.last_resort;
+         change.on_down || change.last_resort || change.second_chance;
 }
 
 Command& with_service_options(Command& command) {
@@ -107,6 +108,10 @@ Command& with_service_options(Command& command) {
       .option("epoch", "SECONDS",
               "how long flows have to be seen after a change, and one that isn't seen is "
               "remembered; 900 by default, for UDP 120")
+      .option(
+          "second-chance", "on|off",
+          "a connection of which this host has no socket goes to the other backend of its slot; "
+          "off by default")
       .option("on-down", "WHAT",
               "of the flows of a backend that is down: rehash (default), to others, or keep")
       .option("last-resort", "WHAT",

@@ -59,6 +59,7 @@ Value::Keys option_keys(ServiceChange& into) {
       {"gue-port", [&](const Value& v) { take(into.gue_port, v.number(1, most_port)); }},
       {"fragments", [&](const Value& v) { into.fragments = v.word(parse_fragments); }},
       {"affinity", [&](const Value& v) { into.source_prefix = to_prefix(v); }},
+      {"second-chance", [&](const Value& v) { into.second_chance = v.flag(); }},
       {"ping", [&](const Value& v) { into.ping = v.flag(); }},
       {"pool", [&](const Value& v) { into.pool = v.parsed(Pool::parse); }},
       {"state", [&](const Value& v) { into.remember = v.word(parse_remember); }},
@@ -96,6 +97,7 @@ class Reader {
          {"flows", [&](const Value& v) { take(config_.flows, v.number(min_flows, max_flows)); }},
          {"exceptions", [&](const Value& v) { read_exceptions(v); }},
          {"defaults", [](const Value&) {}},
+         {"peers", [&](const Value& v) { read_peers(v); }},
          {"interface", [&](const Value& v) { read_interfaces(v); }},
          {"service", [&](const Value& v) {
             for (const auto& one : v.elements()) read_service(one);
@@ -110,6 +112,17 @@ class Reader {
       value.wrong("exceptions is not a power of two");
     else if (given)
       config_.exceptions = static_cast<std::uint32_t>(*given);
+  }
+
+  void read_peers(const Value& value) {
+    auto& all = config_.peers.emplace();
+    for (const auto& one : value.elements()) {
+      const auto mac = one.parsed(parse_mac);
+      if (mac && std::ranges::find(all, *mac) != all.end())
+        one.wrong("peer " + to_string(*mac) + " is there twice");
+      take(all.emplace_back(), mac);
+    }
+    if (all.size() > LB_PEERS) value.wrong("more peers than " + std::to_string(LB_PEERS));
   }
 
   void read_interfaces(const Value& value) {

@@ -42,6 +42,12 @@ class Text {
   std::string text_;
 };
 
+std::string peers_text(const std::vector<Mac>& peers) {
+  std::string text;
+  for (const auto& mac : peers) text += (text.empty() ? "" : ", ") + Text::quote(to_string(mac));
+  return "[" + text + "]";
+}
+
 void add_interface(Text& text, const InterfaceConfig& interface) {
   text.table("[[interface]]");
   text.quoted("name", interface.name);
@@ -62,6 +68,7 @@ void add_options(Text& text, const ServiceOptions& options, const ServiceOptions
   if (options.epoch != usual.epoch) text.line("epoch", options.epoch);
   text.differing("on-down", options.on_down, usual.on_down);
   text.differing("last-resort", options.last_resort, usual.last_resort);
+  if (options.second_chance) text.line("second-chance", "true");
 }
 
 void add_backend(Text& text, const BackendConfig& backend) {
@@ -81,6 +88,7 @@ std::string to_text(const Config& config) {
   if (config.arena) text.quoted("arena", std::to_string(*config.arena >> 10) + "K");
   if (config.flows) text.line("flows", *config.flows);
   if (config.exceptions) text.line("exceptions", *config.exceptions);
+  if (config.peers) text.line("peers", peers_text(*config.peers));
   if (config.interfaces && config.interfaces->empty()) text.line("interface", "[]");
   if (config.interfaces)
     for (const auto& interface : *config.interfaces) add_interface(text, interface);

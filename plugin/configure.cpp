@@ -6,6 +6,7 @@
 
 #include "plugin/component.h"
 #include "plugin/error.h"
+#include "plugin/peers.h"
 #include "plugin/plan.h"
 #include "plugin/rest.h"
 #include "plugin/upgrade.h"
@@ -67,6 +68,12 @@ void require_maps(const Config& config, const Pins& pins, Plan& plan) {
     differ("flows", config.flows, *keys / 2);
 }
 
+void plan_peers(std::vector<Mac> wanted, const std::vector<Mac>& there, Plan& plan) {
+  std::ranges::sort(wanted);
+  std::ranges::set_difference(wanted, there, std::back_inserter(plan.new_peers));
+  std::ranges::set_difference(there, wanted, std::back_inserter(plan.old_peers));
+}
+
 // interfaces: nothing where next hops aren't asked for.
 BackendChange to_change(const BackendConfig& config, const std::vector<Interface>& interfaces) {
   BackendChange change;
@@ -112,6 +119,7 @@ Notes apply_services(const Config& config, const std::string& pin_path) {
   auto wanted = wanted_services(config, true);
   const auto image = pins.image();
   State(image).apply(wanted);  // throws what this would throw, before anything is changed
+  if (config.peers) set_peers(pins, *config.peers);
   State state(pins);
   prepare_backends(pins, state, wanted);
   state.apply(wanted);
@@ -164,6 +172,7 @@ Config running_config(const Pins& pins, Detail detail) {
   Config config;
   if (detail == Detail::full) config.cluster_key = std::to_array(pins.meta().cluster_key);
   add_sizes(pins, config);
+  if (auto peers = peers_of(pins); !peers.empty()) config.peers = std::move(peers);
   auto& interfaces = config.interfaces.emplace();
   for (const auto& place : with_component(places({}, pins.path())))
     interfaces.push_back(to_config(place));
@@ -187,6 +196,7 @@ Plan plan_config(const Config& config, const std::string& pin_path) {
   const auto before = there ? Pins(pin_path, Access::read).image()
                             : Pins::empty(config.arena.value_or(LB_ARENA_SIZE), LB_EXCEPTION_SETS);
   if (there) require_maps(config, before, plan);
+  if (config.peers) plan_peers(*config.peers, peers_of(before), plan);
   const auto after = before.image();
   State(after).apply(wanted);
   plan.services = compare(before, after);

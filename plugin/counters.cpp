@@ -53,6 +53,7 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
      "a router's packet-too-big about an outer header: the client is told"},
     {"no-backend-passed", Fate::passed,
      "the service has no backend that takes packets, and passes them on"},
+    {"from-peer", Fate::passed, "balanced by another node already: it is for this host"},
 }};
 
 ReasonCounters sum(const Fd& map, std::uint32_t key) {

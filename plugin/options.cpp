@@ -74,6 +74,7 @@ ServiceOptions changed(ServiceOptions options, const ServiceChange& change) {
   options.epoch = change.epoch.value_or(options.epoch);
   options.on_down = change.on_down.value_or(options.on_down);
   options.last_resort = change.last_resort.value_or(options.last_resort);
+  options.second_chance = change.second_chance.value_or(options.second_chance);
   return options;
 }
 
@@ -103,6 +104,9 @@ void require_service(const ServiceId& id, const ServiceOptions& options) {
     throw Error("affinity " + std::to_string(options.source_prefix) + " of service " +
                     id.to_string() + " has more bits than its addresses",
                 "give a length from 1 to " + std::to_string(all_bits(id)));
+  if (options.second_chance && id.protocol != Protocol::tcp)
+    throw Error("service " + id.to_string() + " can't have second-chance",
+                "leave it out: only connections of TCP have sockets that tell whose they are");
   if (options.epoch == 0 || options.epoch > max_epoch)
     throw Error("an epoch of " + std::to_string(options.epoch) + " seconds",
                 "give a number of seconds from 1 to " + std::to_string(max_epoch));

@@ -30,6 +30,7 @@ struct ServiceOptions {
   unsigned epoch = LB_EPOCH_TCP;  // seconds
   OnDown on_down = OnDown::rehash;
   LastResort last_resort = LastResort::drop;
+  bool second_chance = false;  // what has no socket here goes to the slot's other backend
 
   bool operator==(const ServiceOptions&) const = default;
 };
@@ -47,6 +48,7 @@ struct ServiceChange {
   std::optional<unsigned> epoch{};  // seconds: max_epoch at the most
   std::optional<OnDown> on_down{};
   std::optional<LastResort> last_resort{};
+  std::optional<bool> second_chance{};
 };
 
 // By default, and where only these are changed.

@@ -32,6 +32,8 @@ class Changes {
 
 std::string pool_text(const Pool& pool) { return pool.count == 0 ? "none" : pool.to_string(); }
 
+std::string on_off(bool on) { return on ? "on" : "off"; }
+
 std::vector<std::string> differences(const ServiceOptions& before, const ServiceOptions& after) {
   Changes changes;
   changes.differ("forward", before.forward, after.forward);
@@ -40,12 +42,12 @@ std::vector<std::string> differences(const ServiceOptions& before, const Service
   changes.differ("pool", pool_text(before.pool), pool_text(after.pool));
   changes.differ("fragments", before.fragments, after.fragments);
   changes.differ("affinity", before.source_prefix, after.source_prefix);
-  changes.differ("ping", std::string(before.ping ? "on" : "off"),
-                 std::string(after.ping ? "on" : "off"));
+  changes.differ("ping", on_off(before.ping), on_off(after.ping));
   changes.differ("state", before.remember, after.remember);
   changes.differ("epoch", before.epoch, after.epoch);
   changes.differ("on-down", before.on_down, after.on_down);
   changes.differ("last-resort", before.last_resort, after.last_resort);
+  changes.differ("second-chance", on_off(before.second_chance), on_off(after.second_chance));
   return changes.take();
 }
 

@@ -45,10 +45,15 @@ struct ServicePlan {
 struct Plan {
   std::vector<ServicePlan> services{};  // those that change
   std::vector<std::string> load{};      // interfaces
+  std::vector<Mac> new_peers{};
+  std::vector<Mac> old_peers{};  // that go
   std::vector<std::string> unload{};
   Notes notes{};
 
-  [[nodiscard]] bool is_empty() const { return services.empty() && load.empty() && unload.empty(); }
+  [[nodiscard]] bool is_empty() const {
+    return services.empty() && load.empty() && unload.empty() && new_peers.empty() &&
+           old_peers.empty();
+  }
 };
 
 // From one state of the same maps to another.

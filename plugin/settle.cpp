@@ -24,20 +24,37 @@ std::uint64_t index_bytes(const lb_index_ref& ref) {
 
 std::uint64_t table_bytes(const lb_table_ref& ref) { return std::uint64_t{LB_TABLE_BYTES(ref.k)}; }
 
-// The handles that the members mean for the slots.
-std::vector<std::uint16_t> wanted_slots(lb_service& service, const std::vector<Backend>& members) {
+// The handles that the members mean for the slots; seconds: empty without second_chance.
+struct Wanted {
+  std::vector<std::uint16_t> firsts, seconds;
+};
+Wanted wanted_slots(lb_service& service, const std::vector<Backend>& members) {
   const auto conf = load(service.conf);
   const auto k = load(service.table).k;
-  std::vector<std::uint16_t> wanted(std::size_t{1} << k);
-  const auto spec = with_members({service.table_seed, k, static_cast<Balance>(conf.balance)},
-                                 members, static_cast<LastResort>(service.last_resort));
+  const bool second = service.second_chance != 0;
+  const auto slots = std::size_t{1} << k;
+  Wanted wanted{std::vector<std::uint16_t>(slots), std::vector<std::uint16_t>(second ? slots : 0)};
+  const auto spec = with_members(
+      {service.table_seed, k, static_cast<Balance>(conf.balance), default_slack, second}, members,
+      static_cast<LastResort>(service.last_resort));
   if (!spec) return wanted;
   const auto table = build_table(*spec);
-  for (std::size_t i = 0; i < wanted.size(); i++)
-    if (table.first[i] != no_backend)
-      wanted[i] = static_cast<std::uint16_t>(members[table.first[i]].handle);
+  const auto handle_of = [&](std::uint16_t member) {
+    return member == no_backend ? std::uint16_t{0}
+                                : static_cast<std::uint16_t>(members[member].handle);
+  };
+  std::ranges::transform(table.first, wanted.firsts.begin(), handle_of);
+  std::ranges::transform(table.second, wanted.seconds.begin(), handle_of);
   store(service.caps_bind, std::uint32_t{table.caps_binding});
   return wanted;
+}
+
+// Two a word.
+void write_seconds(std::span<std::uint32_t> words, const std::vector<std::uint16_t>& seconds) {
+  for (std::size_t i = 0; i < seconds.size() / 2; i++) {
+    const std::uint32_t pair = seconds[2 * i] | std::uint32_t{seconds[2 * i + 1]} << 16;
+    if (load(words[i]) != pair) store(words[i], pair);
+  }
 }
 
 }  // namespace
@@ -166,13 +183,16 @@ void State::settle_table(lb_service& service, const std::vector<Backend>& member
     ref.line = allocate(find_for_table, table_bytes(ref));
     std::ranges::fill(slots_at(ref), lb_slot{});
   }
-  settle_slots(service, ref, members, wanted_slots(service, members));
+  const auto wanted = wanted_slots(service, members);
+  write_seconds(seconds_at(ref), wanted.seconds);
+  settle_slots(service, ref, members, wanted.firsts);
   ref.source_prefix = service.source_prefix;
   if (service.source_prefix == 0 && service.fragments == LB_FRAGMENTS_HASH3)
     ref.source_prefix = conf.family == LB_IPV4 ? 32 : 128;  // fragments have no ports
   const std::uint8_t remembers = service.remember == LB_REMEMBER_ALWAYS ? 1 : 0;
   if (ref.remembers > remembers) service.epoch_open = 1;  // its flows are to be forgotten
   ref.remembers = remembers;
+  ref.second = service.second_chance;
   store(service.table, ref);
   std::vector<bool> forgotten(LB_BACKENDS);
   bool any_forgotten = false;

@@ -60,6 +60,12 @@ std::span<std::uint32_t> State::deadlines_at(const lb_table_ref& table) const {
       std::size_t{table.line} * LB_LINE / sizeof(std::uint32_t) + slots, slots);
 }
 
+std::span<std::uint32_t> State::seconds_at(const lb_table_ref& table) const {
+  const std::size_t slots = std::size_t{1} << table.k;
+  return pins_.arena().as<std::uint32_t>().subspan(
+      std::size_t{table.line} * LB_LINE / sizeof(std::uint32_t) + 2 * slots, slots / 2);
+}
+
 // What the slots become; stays: backends_that_keep().
 std::vector<SlotChange> State::next_slots(const lb_table_ref& table,
                                           const std::vector<std::uint16_t>& wanted,

@@ -16,11 +16,12 @@ namespace {
 
 void set_options(lb_service& record, const ServiceOptions& options) {
   record.wire_gue_port = htons(options.gue_port);
-  record.ping = options.ping ? 1 : 0;
+  record.ping = options.ping;
   record.remember = static_cast<std::uint8_t>(options.remember);
   record.epoch = options.epoch;
   record.on_down = static_cast<std::uint8_t>(options.on_down);
   record.last_resort = static_cast<std::uint8_t>(options.last_resort);
+  record.second_chance = options.second_chance;
   record.fragments = static_cast<std::uint8_t>(options.fragments);
   record.source_prefix = static_cast<std::uint8_t>(options.source_prefix);
   std::ranges::copy(options.pool.first.bytes(), record.pool);
@@ -285,8 +286,7 @@ void State::set_local(const Backend& backend, bool local) {
 void State::delete_backend(const ServiceId& id, const BackendId& backend, Removal removal) {
   settle();
   const auto owner = service(id);
-  auto& removed = record(owner, backend);
-  remove_backend(removed, owner.number, removal);
+  remove_backend(record(owner, backend), owner.number, removal);
   settle();
 }
 

@@ -204,6 +204,7 @@ class State {
                     const std::vector<std::uint16_t>& wanted) const;
   void settle_index();
   [[nodiscard]] std::span<lb_slot> slots_at(const lb_table_ref& table) const;
+  [[nodiscard]] std::span<std::uint32_t> seconds_at(const lb_table_ref& table) const;  // by two
   [[nodiscard]] std::span<std::uint32_t> deadlines_at(const lb_table_ref& table) const;
   void forget_flows(const std::vector<bool>& handles) const;
   void count_flows(Epochs& all, std::uint32_t now) const;

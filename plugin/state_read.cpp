@@ -61,6 +61,7 @@ Service to_service(const lb_service& record, std::uint32_t number) {
   service.fragments = static_cast<Fragments>(record.fragments);
   service.source_prefix = record.source_prefix;
   service.ping = record.ping != 0;
+  service.second_chance = record.second_chance != 0;
   service.pool = {Address(std::to_array(record.pool)), record.pool_count};
   service.remember = static_cast<Remember>(record.remember);
   service.epoch = record.epoch;

@@ -41,6 +41,8 @@ inline constexpr std::size_t max_table_backends = 65534;
 
 enum class Balance : std::uint8_t { slack, exact, off };
 
+inline constexpr unsigned default_slack = 50;  // permille
+
 struct TableBackend {
   std::array<std::uint8_t, 16> addr;  // network byte order, IPv4 as ::ffff:a.b.c.d
   std::uint16_t port;                 // host byte order, 0 for the service's own
@@ -53,8 +55,8 @@ struct TableSpec {
   std::uint64_t seed;  // FlowKeys::table_seed
   unsigned k;          // 2^k slots, min_table_bits..max_table_bits
   Balance balance = Balance::slack;
-  unsigned slack_permille = 50;  // 0..max_slack_permille
-  bool second = false;           // also choose second backends
+  unsigned slack_permille = default_slack;  // 0..max_slack_permille
+  bool second = false;                      // also choose second backends
   std::vector<TableBackend> backends{};
 };
 

@@ -71,6 +71,7 @@ BOOST_AUTO_TEST_CASE(values) {
                                      {"epoch", 900},
                                      {"on_down", "rehash"},
                                      {"last_resort", "drop"},
+                                     {"second_chance", false},
                                      {"backends", 2}}));
   const auto backends = machine.loader.json("backend list 192.0.2.10:80/tcp");
   BOOST_TEST(backends.at(0) == (Json{{"service", "192.0.2.10:80/tcp"},

@@ -55,7 +55,8 @@ std::vector<std::string> listed_verbs(const std::string& help) {
 const auto all_verbs =
     words("load,unload,upgrade,status,service add,service set,service del,service list,"
           "backend add,backend set,backend del,backend drain,backend up,backend down,"
-          "backend list,backend-setup,settle,plan,apply,confirm,save,import ipvs,"
+          "backend list,backend-setup,peer add,peer del,peer "
+          "list,settle,plan,apply,confirm,save,import ipvs,"
           "import keepalived,simulate,digest,announce,stats,drops,metrics,trace,check",
           ',');
 
@@ -79,7 +80,7 @@ BOOST_AUTO_TEST_CASE(no_verb_is_wrong_usage) {
 }
 
 BOOST_AUTO_TEST_CASE(groups) {
-  for (const std::string group : {"service", "backend", "import"}) {
+  for (const std::string group : {"service", "backend", "peer", "import"}) {
     std::vector<std::string> verbs;
     std::ranges::copy_if(all_verbs, std::back_inserter(verbs),
                          [&](const auto& verb) { return verb.starts_with(group + " "); });

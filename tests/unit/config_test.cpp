@@ -12,6 +12,7 @@ namespace {
 
 constexpr auto whole = R"(# a comment
 cluster-key = "000102030405060708090a0b0c0d0e0f"
+peers = ["02:00:00:00:00:01", "02:00:00:00:00:02"]
 arena = "8M"
 flows = 4096
 exceptions = 8192
@@ -47,6 +48,10 @@ slots = 1024
 address = "[2001:db8:2::1]:5353"
 next-hop = "02:00:00:00:00:01%eth1"
 state = "drain"
+
+[[service]]
+address = "192.0.2.11:80/tcp"
+second-chance = true
 
 [defaults] # of all services, wherever it stands
 ping = true
@@ -99,7 +104,10 @@ BOOST_AUTO_TEST_CASE(everything_is_read) {
   BOOST_TEST(interfaces[1].priority.value() == 40U);
   BOOST_TEST(interfaces[1].actions.value() == "XDP_PASS,XDP_TX");
 
-  BOOST_TEST_REQUIRE(config.services.size() == 2U);
+  BOOST_TEST_REQUIRE(config.services.size() == 3U);
+  BOOST_TEST(config.services[2].options.second_chance);
+  BOOST_TEST((config.peers.value() ==
+              std::vector<Mac>{parse_mac("02:00:00:00:00:01"), parse_mac("02:00:00:00:00:02")}));
   const auto& web = config.services[0];
   auto expected = default_options(web.id);
   expected.ping = true;
@@ -183,6 +191,8 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   check_mistake(service + "quux = 1",
                 "f:3:1: unknown key 'quux' in service 192.0.2.10:80/tcp; known");
   check_mistake(service + "forward = \"l3\"", "f:3:11: forward 'l3' is neither l2, ipip");
+  check_mistake("peers = [\"02:00:00:00:00:01\", \"02:00:00:00:00:01\"]",
+                "f:1:31: peer 02:00:00:00:00:01 is there twice");
   check_mistake(service + "ping = 1", "f:3:8: ping is neither true nor false");
   check_mistake(service + "affinity = 33", "f:1:1: affinity 33 of service 192.0.2.10:80/tcp has");
   check_mistake(service + "slots = 1000", "f:1:1: 1000 slots: not a power of two");

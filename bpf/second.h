@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Second chance: a TCP packet in the middle of a connection, for this host by this node's
+ * table or by that of the node that sent it. If this host has no socket for it, another
+ * backend of its slot may: routers move connections to nodes that don't know what another
+ * remembers of them. (The second hop of GitHub's GLB director; but the slot tells where to,
+ * and no list of hops is in the packet.) Nothing is remembered of it.
+ */
+#ifndef XDP_LB_SECOND_H
+#define XDP_LB_SECOND_H
+
+#include "next_hop.h"
+#include "recall.h"
+#include "way.h"
+
+#define LB_TCP_ESTABLISHED 1 /* as the kernel has them */
+#define LB_TCP_TIME_WAIT 6
+#define LB_TCP_LISTEN 10
+#define LB_TCP_HEADER 20 /* without options */
+
+/* Is a listener's cookie in the packet (bpf_tcp_check_syncookie)? Its connection has no socket
+ * yet. */
+static __always_inline bool has_cookie(struct xdp_md *ctx, struct bpf_sock *listener,
+				       const struct packet *pkt)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	void *tcp = data + (pkt->l4 & 0x3ff);
+	void *ip = data + (pkt->l3 & 31);
+	__u32 size = pkt->family == LB_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+
+	if (ip + sizeof(struct ipv6hdr) > end || tcp + LB_TCP_HEADER > end)
+		return false;
+	return !bpf_tcp_check_syncookie(listener, ip, size, tcp, LB_TCP_HEADER);
+}
+
+/* The state of this host's socket for the flow, which may be half open; 0: it has none. */
+static __always_inline __u32 socket_state(struct xdp_md *ctx, const struct way *way)
+{
+	const __u32 *src = (const void *)way->flow->src, *dst = (const void *)way->flow->dst;
+	bool v4 = way->flow->family == LB_IPV4;
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *socket;
+	__u32 state;
+
+	if (v4) {
+		tuple.ipv4.saddr = src[3];
+		tuple.ipv4.daddr = dst[3];
+		tuple.ipv4.sport = way->flow->ports;
+		tuple.ipv4.dport = way->flow->ports >> 16;
+	} else {
+		__builtin_memcpy(tuple.ipv6.saddr, src, sizeof(tuple.ipv6.saddr));
+		__builtin_memcpy(tuple.ipv6.daddr, dst, sizeof(tuple.ipv6.daddr));
+		tuple.ipv6.sport = way->flow->ports;
+		tuple.ipv6.dport = way->flow->ports >> 16;
+	}
+	socket = bpf_skc_lookup_tcp(ctx, &tuple, v4 ? sizeof(tuple.ipv4) : sizeof(tuple.ipv6),
+				    BPF_F_CURRENT_NETNS, 0);
+	if (!socket)
+		return 0;
+	state = socket->state;
+	if (state == LB_TCP_LISTEN)
+		state = !is_icmp(way->pkt) && has_cookie(ctx, socket, way->pkt) ? LB_TCP_ESTABLISHED
+										: 0;
+	bpf_sk_release(socket);
+	return state;
+}
+
+static __always_inline bool is_local(__u32 handle)
+{
+	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
+
+	return backend && backend->head.local;
+}
+
+/* May the packet go to this backend? Not where it keeps no flows, nor back to where it came
+ * from. */
+static __always_inline bool is_another(struct xdp_md *ctx, const struct way *way, __u32 handle)
+{
+	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
+	void *data = (void *)(long)ctx->data;
+	struct lb_next_hop *next;
+
+	if (!backend || backend->head.local || !backend->head.keeps ||
+	    backend->conf.service != way->service)
+		return false;
+	next = next_hop(ctx, way->lookup, handle);
+	return next && !next->reason &&
+	       data + sizeof(struct ethhdr) <= (void *)(long)ctx->data_end &&
+	       lb_peer(next->hop.dst) != lb_peer(data + ETH_ALEN);
+}
+
+/* Is the packet in the middle of a connection of a service that gives second chances? */
+static __always_inline bool may_have_another(struct xdp_md *ctx, const struct way *way)
+{
+	return way->record && way->record->second_chance && way->flow->proto == IPPROTO_TCP &&
+	       !way->pkt->part && !(tcp_flags(ctx, way->pkt) & TCP_SYN);
+}
+
+/* Of the packet that was set aside, once its backend is known. What belongs elsewhere, in a slot
+ * that has changed, stays all the same where this host has the connection: it was opened by
+ * way of another node. TIME-WAIT is no connection any more, and the client may have another. */
+static __noinline int second_aside(struct xdp_md *ctx)
+{
+	struct lb_scratch *s = scratch();
+	struct lookup lookup;
+	struct place place;
+	struct way way;
+	__u32 state;
+	bool here;
+
+	if (!s || (s->kind != FROM_PEER && s->kind != FOR_SERVICE))
+		return 0;
+	way = way_aside(s, &lookup);
+	if (!may_have_another(ctx, &way) || !lookup_start(&lookup) ||
+	    !place_find(&lookup, way.record, way.flow, &place))
+		return 0;
+	here = s->kind == FROM_PEER || is_local(s->backend);
+	if (!here && place.slot.current == place.slot.previous)
+		return 0;
+	state = socket_state(ctx, &way);
+	if (!here && state && state != LB_TCP_TIME_WAIT)
+		s->kind = FROM_PEER;
+	if (!here || state)
+		return 0;
+	if (is_another(ctx, &way, place.slot.previous))
+		s->backend = place.slot.previous;
+	else if (is_another(ctx, &way, place.slot.current))
+		s->backend = place.slot.current;
+	else if (is_another(ctx, &way, place_second(&lookup, &place)))
+		s->backend = place_second(&lookup, &place);
+	else
+		return 0;
+	s->kind = FOR_SERVICE;
+	return 0;
+}
+
+#endif
