@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What it costs that flows are remembered: of slots that have changed, or of all.
+// What it costs that flows are remembered, of slots that have changed or of all; and that one of
+// which a server has no socket may go to another.
 #include <algorithm>
 
 #include "plugin/exceptions.h"
@@ -18,10 +19,12 @@ struct Changed {
   std::uint8_t vip;
   std::size_t one_in;
   Remember remember;
+  bool second_chance = false;
 };
 const std::array services{Changed{"2 % of slots changed, l2 v4", 40, 50, Remember::changed},
                           Changed{"all slots changed, l2 v4", 41, 1, Remember::changed},
-                          Changed{"state always, l2 v4", 42, 0, Remember::always}};
+                          Changed{"state always, l2 v4", 42, 0, Remember::always},
+                          Changed{"second chance on, l2 v4", 43, 0, Remember::changed, true}};
 
 ServiceId id_of(const Changed& changed) {
   return {ip("192.0.2." + std::to_string(changed.vip)), 80, Protocol::tcp};
@@ -50,6 +53,7 @@ void add_epoch_services(Balancer& balancer, std::uint32_t ifindex) {
     ServiceChange options{Forward::l2};
     options.remember = changed.remember;
     options.epoch = LB_EPOCH_MAX;
+    options.second_chance = changed.second_chance;
     balancer.state().add_service(id_of(changed), options);
     for (std::uint16_t number = 1; number <= backends; number++)
       balancer.add_backend(id_of(changed).to_string(), "10.0.0." + std::to_string(number), number,
