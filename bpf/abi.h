@@ -106,7 +106,7 @@ struct lb_table_ref {
 	__u8 k;		    /* log2 of the number of slots: 8 to 20 */
 	__u8 source_prefix; /* bits of the source that are hashed; 0: all of the flow is */
 	__u8 remembers;	    /* 1: flows of clean slots too */
-	__u8 second;	    /* 1: second_chance */
+	__u8 second;	    /* 1: second_chance, and the second choices are written */
 } __attribute__((aligned(8)));
 LB_ASSERT_SIZE(struct lb_table_ref, 8);
 

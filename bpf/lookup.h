@@ -209,7 +209,7 @@ static __always_inline __u32 place_deadline(const struct lookup *lookup, const s
 					  (slots + place_number(place)) * sizeof(__u32));
 }
 
-/* The slot's second choice; there are any only where the table says so. */
+/* The slot's second choice, of a table that has them. */
 static __always_inline __u32 place_second(const struct lookup *lookup, const struct place *place)
 {
 	__u32 slots = 1u << (place->table.k & 31), number = place_number(place);

@@ -90,11 +90,25 @@ static __always_inline bool is_another(struct xdp_md *ctx, const struct way *way
 	       lb_peer(next->hop.dst) != lb_peer(data + ETH_ALEN);
 }
 
-/* Is the packet in the middle of a connection of a service that gives second chances? */
-static __always_inline bool may_have_another(struct xdp_md *ctx, const struct way *way)
+/* The other backend of the packet's slot, or 0. */
+static __always_inline __u32 another(struct xdp_md *ctx, const struct way *way,
+				     const struct place *place)
 {
-	return way->record && way->record->second_chance && way->flow->proto == IPPROTO_TCP &&
-	       !way->pkt->part && !(tcp_flags(ctx, way->pkt) & TCP_SYN);
+	__u32 second;
+
+	if (is_another(ctx, way, place->slot.previous))
+		return place->slot.previous;
+	if (is_another(ctx, way, place->slot.current))
+		return place->slot.current;
+	second = place_second(way->lookup, place);
+	return is_another(ctx, way, second) ? second : 0;
+}
+
+/* Is the packet in the middle of a connection? */
+static __always_inline bool is_under_way(struct xdp_md *ctx, const struct way *way)
+{
+	return way->flow->proto == IPPROTO_TCP && !way->pkt->part &&
+	       !(tcp_flags(ctx, way->pkt) & TCP_SYN);
 }
 
 /* Of the packet that was set aside, once its backend is known. What belongs elsewhere, in a slot
@@ -106,14 +120,14 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	struct lookup lookup;
 	struct place place;
 	struct way way;
-	__u32 state;
+	__u32 state, other;
 	bool here;
 
 	if (!s || (s->kind != FROM_PEER && s->kind != FOR_SERVICE))
 		return 0;
 	way = way_aside(s, &lookup);
-	if (!may_have_another(ctx, &way) || !lookup_start(&lookup) ||
-	    !place_find(&lookup, way.record, way.flow, &place))
+	if (!way.record || !way.record->table.second || !is_under_way(ctx, &way) ||
+	    !lookup_start(&lookup) || !place_find(&lookup, way.record, way.flow, &place))
 		return 0;
 	here = s->kind == FROM_PEER || is_local(s->backend);
 	if (!here && place.slot.current == place.slot.previous)
@@ -123,14 +137,10 @@ static __noinline int second_aside(struct xdp_md *ctx)
 		s->kind = FROM_PEER;
 	if (!here || state)
 		return 0;
-	if (is_another(ctx, &way, place.slot.previous))
-		s->backend = place.slot.previous;
-	else if (is_another(ctx, &way, place.slot.current))
-		s->backend = place.slot.current;
-	else if (is_another(ctx, &way, place_second(&lookup, &place)))
-		s->backend = place_second(&lookup, &place);
-	else
+	other = another(ctx, &way, &place);
+	if (!other)
 		return 0;
+	s->backend = other;
 	s->kind = FOR_SERVICE;
 	return 0;
 }

@@ -69,7 +69,9 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 	way.record = service_find(lookup, pkt, &way.service);
 	if (likely(way.record != NULL)) {
 		if (is_balanced(ctx, lookup))
-			return set_aside(pkt, way.service, 0, FROM_PEER);
+			return way.record->table.second
+				       ? set_aside(pkt, way.service, 0, FROM_PEER)
+				       : leave_service(pkt, way.service, LB_FROM_PEER, XDP_PASS);
 		way.backend = pick(&way);
 		verdict = GOES_ON;
 		if (likely(way.backend != NOT_PICKED))
