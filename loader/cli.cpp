@@ -163,14 +163,14 @@ bool Command::parse(const Arguments& arguments) {
   options_.add_options()("help,h", "print this help");
   options_.add_options()("version", "print the version");
 
-  po::options_description all;
-  all.add(options_).add_options()("parameter", po::value<Arguments>());
+  po::options_description known;
+  known.add(options_).add_options()("parameter", po::value<Arguments>());
   po::positional_options_description positional;
   positional.add("parameter", -1);
   const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
   try {
     const auto parsed =
-        po::command_line_parser(arguments).options(all).positional(positional).style(style).run();
+        po::command_line_parser(arguments).options(known).positional(positional).style(style).run();
     for (const auto& option : parsed.options)  // the parameters' own name can't be given
       if (option.string_key == "parameter" && option.position_key < 0)
         throw po::unknown_option("--parameter");
@@ -182,7 +182,7 @@ bool Command::parse(const Arguments& arguments) {
     has("help") ? print_help() : print_version();
     return false;
   }
-  if (has("parameter")) given_ = values_["parameter"].as<Arguments>();
+  given_ = all("parameter");
   check_parameters();
   return true;
 }

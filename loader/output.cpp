@@ -54,6 +54,12 @@ void print_json(const Json& json) {
   std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
+Json macs_json(const std::vector<Mac>& macs) {
+  Json json = Json::array();
+  for (const auto& mac : macs) json.push_back(to_string(mac));
+  return json;
+}
+
 Json to_json(const lb_counter& counter) {
   return {{"packets", counter.packets}, {"bytes", counter.bytes}};
 }

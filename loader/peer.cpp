@@ -50,12 +50,10 @@ int run_peer_list(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   const PinLock lock(command.pin_path(), Access::read);
   const auto peers = peers_of(Pins(command.pin_path(), Access::read));
-  Json json = Json::array();
-  for (const auto& mac : peers) {
-    if (!command.json()) std::cout << to_string(mac) << "\n";
-    json.push_back(to_string(mac));
-  }
-  if (command.json()) print_json(json);
+  if (command.json())
+    print_json(macs_json(peers));
+  else
+    for (const auto& mac : peers) std::cout << to_string(mac) << "\n";
   return 0;
 }
 

@@ -81,12 +81,6 @@ Json service_json(const ServicePlan& service) {
   return json;
 }
 
-Json macs_json(const std::vector<Mac>& macs) {
-  Json json = Json::array();
-  for (const auto& mac : macs) json.push_back(to_string(mac));
-  return json;
-}
-
 }  // namespace
 
 Json to_json(const Plan& plan) {

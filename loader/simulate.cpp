@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/simulate.h"
 
-#include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
