@@ -76,57 +76,52 @@ std::string server_of(HttpConnection& connection) {
   return body.substr(0, body.find(' '));
 }
 
+// A connection that web1 serves.
+struct Connected : Nodes {
+  Connected(bool v4, const std::string& second)
+      : Nodes(v4, second), flows(v4), here(site().client), old(flows.next(), endpoint()) {
+    BOOST_TEST(server_of(old) == "web1");
+  }
+  Flows flows;
+  const Inside here;
+  HttpConnection old;
+};
+
 BOOST_AUTO_TEST_SUITE(second_chance)
 
 BOOST_DATA_TEST_CASE(in_an_epoch, data::make(families), family) {
-  Nodes nodes(family == "ipv4", "on");
-  Flows flows(family == "ipv4");
-  const Inside here(nodes.site().client);
-  HttpConnection old(flows.next(), nodes.endpoint());
-  BOOST_TEST(server_of(old) == "web1");
+  Connected nodes(family == "ipv4", "on");
   nodes.move_to_web2();
-  BOOST_TEST(server_of(old) == "web1");  // the balancer remembers it
+  BOOST_TEST(server_of(nodes.old) == "web1");  // the balancer remembers it
   nodes.forget(0, 2);
-  BOOST_TEST(server_of(old) == "web1");
-  HttpConnection fresh(flows.next(), nodes.endpoint());
+  BOOST_TEST(server_of(nodes.old) == "web1");
+  HttpConnection fresh(nodes.flows.next(), nodes.endpoint());
   BOOST_TEST(server_of(fresh) == "web2");
   BOOST_TEST(nodes.from_peers(0) > 0U);
   BOOST_TEST(nodes.from_peers(1) > 0U);
 }
 
 BOOST_DATA_TEST_CASE(by_the_second_choice_of_a_clean_slot, data::make(families), family) {
-  Nodes nodes(family == "ipv4", "on");
-  Flows flows(family == "ipv4");
-  const Inside here(nodes.site().client);
-  HttpConnection old(flows.next(), nodes.endpoint());
-  BOOST_TEST(server_of(old) == "web1");
+  Connected nodes(family == "ipv4", "on");
   for (const std::size_t node : {0, 1, 2}) nodes.forget(node, 2);
-  BOOST_TEST(server_of(old) == "web1");
+  BOOST_TEST(server_of(nodes.old) == "web1");
 }
 
 BOOST_AUTO_TEST_CASE(without_it_the_connection_breaks) {
-  Nodes nodes(true, "off");
-  Flows flows(true);
-  const Inside here(nodes.site().client);
-  HttpConnection old(flows.next(), nodes.endpoint());
-  BOOST_TEST(server_of(old) == "web1");
+  Connected nodes(true, "off");
   nodes.move_to_web2();
   nodes.forget(0, 2);
-  BOOST_CHECK_THROW(server_of(old), std::exception);
+  BOOST_CHECK_THROW(server_of(nodes.old), std::exception);
 }
 
 // Of a connection that neither has: it ends at the second of them, and the client is told.
 BOOST_AUTO_TEST_CASE(what_nobody_has_ends) {
-  Nodes nodes(true, "on");
-  Flows flows(true);
-  const Inside here(nodes.site().client);
-  HttpConnection old(flows.next(), nodes.endpoint());
-  BOOST_TEST(server_of(old) == "web1");
+  Connected nodes(true, "on");
   nodes.move_to_web2();
   nodes.forget(0, 2);
   nodes.site().webs[0].require({"ss", "-K", "state", "established", "sport", "=", ":80"});
   const auto before = nodes.from_peers(0) + nodes.from_peers(1);
-  BOOST_CHECK_THROW(server_of(old), std::exception);
+  BOOST_CHECK_THROW(server_of(nodes.old), std::exception);
   BOOST_TEST(nodes.from_peers(0) + nodes.from_peers(1) < before + 20);
 }
 

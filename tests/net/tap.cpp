@@ -33,7 +33,7 @@ std::uint32_t big_endian(const std::uint8_t* bytes) {
 std::vector<sock_filter> with_address(const Address& address, unsigned v4_offset,
                                       unsigned v6_offset) {
   const std::size_t words = address.is_v4() ? 1 : 4;
-  const auto* bytes = address.bytes().data() + (address.is_v4() ? 12 : 0);
+  const auto* bytes = address.wire().data();
   const unsigned offset = ETH_HLEN + (address.is_v4() ? v4_offset : v6_offset);
   std::vector<sock_filter> filter{statement(BPF_LD | BPF_H | BPF_ABS, 12),
                                   require(address.is_v4() ? ETH_P_IP : ETH_P_IPV6, 2 * words + 1)};

@@ -17,10 +17,7 @@ Bytes word(unsigned value) {
   return {static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
 }
 
-Bytes wire(const Address& address) {
-  const auto& bytes = address.bytes();
-  return {bytes.begin() + (address.is_v4() ? 12 : 0), bytes.end()};
-}
+Bytes wire(const Address& address) { return {address.wire().begin(), address.wire().end()}; }
 
 // What stands between the outer IP header and the packet.
 Bytes tunnel(const Outer& outer, bool inner_v4, std::size_t inner_size) {

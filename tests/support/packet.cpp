@@ -21,11 +21,6 @@ void add(Bytes& bytes, const Range& more) {
   bytes.insert(bytes.end(), more.begin(), more.end());
 }
 
-std::span<const std::uint8_t> wire(const Address& address) {
-  const std::span<const std::uint8_t> bytes(address.bytes());
-  return address.is_v4() ? bytes.subspan(12) : bytes;
-}
-
 Address source(const PacketSpec& spec) {
   if (spec.from != Address{}) return spec.from;
   return ip(spec.to.is_v4() ? "198.51.100.7" : "2001:db8:c::7");
@@ -56,8 +51,8 @@ Bytes transport(const PacketSpec& spec) {
   if (header == 0) return l4;
 
   Bytes covered;
-  add(covered, wire(source(spec)));
-  add(covered, wire(spec.to));
+  add(covered, source(spec).wire());
+  add(covered, spec.to.wire());
   add16(covered, l4.size() >> 16);
   add16(covered, l4.size());
   add16(covered, 0);
@@ -79,8 +74,8 @@ void add_ipv4(Bytes& frame, const PacketSpec& spec, std::size_t payload) {
   frame.push_back(spec.ttl);
   frame.push_back(spec.proto);
   add16(frame, 0);
-  add(frame, wire(source(spec)));
-  add(frame, wire(spec.to));
+  add(frame, source(spec).wire());
+  add(frame, spec.to.wire());
   add(frame, spec.options);
   fix_ipv4_checksum(frame, l3);
 }
@@ -92,8 +87,8 @@ void add_ipv6(Bytes& frame, const PacketSpec& spec, std::size_t payload) {
   add16(frame, length);
   frame.push_back(spec.extensions.empty() ? spec.proto : spec.extensions[0].type);
   frame.push_back(spec.ttl);
-  add(frame, wire(source(spec)));
-  add(frame, wire(spec.to));
+  add(frame, source(spec).wire());
+  add(frame, spec.to.wire());
   for (std::size_t i = 0; i < spec.extensions.size(); i++) {
     const bool last = i + 1 == spec.extensions.size();
     frame.push_back(last ? spec.proto : spec.extensions[i + 1].type);
