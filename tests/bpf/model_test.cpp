@@ -34,7 +34,7 @@ std::vector<ModelService> all_services() {
       service("192.0.2.10:80/udp", 256, Balance::slack, {10, 20, 70}),
       service("192.0.2.10:443/tcp", 1024, Balance::exact, {100, 1, 7, 65535}),
       service("192.0.2.11:0/tcp", 2048, Balance::off, {3, 3, 2, 9}),
-      service("192.0.2.11:53/udp", 32768, Balance::off, {1, 2, 3, 4, 5, 6, 7, 8}),
+      service("192.0.2.11:53/udp", 65536, Balance::off, {1, 2, 3, 4, 5, 6, 7, 8}),
       service("192.0.2.12:80/tcp", 256, Balance::exact, {1}),
       service("[2001:db8::10]:80/tcp", 16384, Balance::slack, {5, 5, 5, 1}),
       service("[2001:db8::10]:80/udp", 512, Balance::exact, {1, 1, 1}),
@@ -63,7 +63,7 @@ struct Services : Balancer {
   std::vector<ModelService> models = all_services();
   std::mt19937_64 random{test_seed()};
 
-  Services() {
+  Services() : Balancer(1U << 21) {
     for (const auto& model : models) make(*this, model);
   }
 
