@@ -5,6 +5,9 @@
  * backend of its slot may: routers move connections to nodes that don't know what another
  * remembers of them. (The second hop of GitHub's GLB director; but the slot tells where to,
  * and no list of hops is in the packet.) Nothing is remembered of it.
+ *
+ * Of UDP only a connected socket tells whose a flow is: it stays with that, and without one
+ * it goes where the slot says, since any server may answer it.
  */
 #ifndef XDP_LB_SECOND_H
 #define XDP_LB_SECOND_H
@@ -34,14 +37,42 @@ static __always_inline bool has_cookie(struct xdp_md *ctx, struct bpf_sock *list
 	return !bpf_tcp_check_syncookie(listener, ip, size, tcp, LB_TCP_HEADER);
 }
 
+/* Is there a UDP socket that is connected to the flow's client? */
+static __always_inline __u32 udp_state(struct xdp_md *ctx, struct bpf_sock_tuple *tuple, __u32 size)
+{
+	struct bpf_sock *socket = bpf_sk_lookup_udp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
+	__u32 state;
+
+	if (!socket)
+		return 0;
+	state = *(volatile __u32 *)&socket->state;
+	bpf_sk_release(socket);
+	return state == LB_TCP_ESTABLISHED ? state : 0;
+}
+
+static __always_inline __u32 tcp_state(struct xdp_md *ctx, const struct way *way,
+				       struct bpf_sock_tuple *tuple, __u32 size)
+{
+	struct bpf_sock *socket = bpf_skc_lookup_tcp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
+	__u32 state;
+
+	if (!socket)
+		return 0;
+	state = socket->state;
+	if (state == LB_TCP_LISTEN)
+		state = !is_icmp(way->pkt) && has_cookie(ctx, socket, way->pkt) ? LB_TCP_ESTABLISHED
+										: 0;
+	bpf_sk_release(socket);
+	return state;
+}
+
 /* The state of this host's socket for the flow, which may be half open; 0: it has none. */
 static __always_inline __u32 socket_state(struct xdp_md *ctx, const struct way *way)
 {
 	const __u32 *src = (const void *)way->flow->src, *dst = (const void *)way->flow->dst;
 	bool v4 = way->flow->family == LB_IPV4;
 	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *socket;
-	__u32 state;
+	__u32 size = v4 ? sizeof(tuple.ipv4) : sizeof(tuple.ipv6);
 
 	if (v4) {
 		tuple.ipv4.saddr = src[3];
@@ -54,16 +85,8 @@ static __always_inline __u32 socket_state(struct xdp_md *ctx, const struct way *
 		tuple.ipv6.sport = way->flow->ports;
 		tuple.ipv6.dport = way->flow->ports >> 16;
 	}
-	socket = bpf_skc_lookup_tcp(ctx, &tuple, v4 ? sizeof(tuple.ipv4) : sizeof(tuple.ipv6),
-				    BPF_F_CURRENT_NETNS, 0);
-	if (!socket)
-		return 0;
-	state = socket->state;
-	if (state == LB_TCP_LISTEN)
-		state = !is_icmp(way->pkt) && has_cookie(ctx, socket, way->pkt) ? LB_TCP_ESTABLISHED
-										: 0;
-	bpf_sk_release(socket);
-	return state;
+	return way->flow->proto == IPPROTO_UDP ? udp_state(ctx, &tuple, size)
+					       : tcp_state(ctx, way, &tuple, size);
 }
 
 static __always_inline bool is_local(__u32 handle)
@@ -73,42 +96,87 @@ static __always_inline bool is_local(__u32 handle)
 	return backend && backend->head.local;
 }
 
-/* May the packet go to this backend? Not where it keeps no flows, nor back to where it came
- * from. */
-static __always_inline bool is_another(struct xdp_md *ctx, const struct way *way, __u32 handle)
-{
-	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
-	void *data = (void *)(long)ctx->data;
-	struct lb_next_hop *next;
+enum standing {
+	UNFIT, /* this host, or it keeps no flows, or there is no way to it */
+	FIT,
+	SENDER, /* the packet came from there */
+};
 
-	if (!backend || backend->head.local || !backend->head.keeps ||
-	    backend->conf.service != way->service)
-		return false;
-	next = next_hop(ctx, way->lookup, handle);
-	return next && !next->reason &&
+static __always_inline bool is_sender(struct xdp_md *ctx, const struct lb_next_hop *next)
+{
+	void *data = (void *)(long)ctx->data;
+
+	return next->forward == LB_FORWARD_L2 &&
 	       data + sizeof(struct ethhdr) <= (void *)(long)ctx->data_end &&
-	       lb_peer(next->hop.dst) != lb_peer(data + ETH_ALEN);
+	       lb_peer(next->hop.dst) == lb_peer(data + ETH_ALEN);
 }
 
-/* The other backend of the packet's slot, or 0. */
+static __always_inline enum standing standing(struct xdp_md *ctx, const struct way *way,
+					      __u32 handle)
+{
+	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
+	struct lb_next_hop *next;
+
+	if (!backend || backend->head.local || backend->conf.service != way->service)
+		return UNFIT;
+	next = next_hop(ctx, way->lookup, handle);
+	if (!next || next->reason)
+		return UNFIT;
+	if (is_sender(ctx, next))
+		return SENDER;
+	return backend->head.keeps ? FIT : UNFIT;
+}
+
+/* The other backend of the packet's slot, or 0. What one of the slot's two has sent, neither
+ * of them has: it goes to the second choice, and from there nowhere. So nodes whose tables are
+ * equal never send it round. */
 static __always_inline __u32 another(struct xdp_md *ctx, const struct way *way,
 				     const struct place *place)
 {
+	enum standing previous = standing(ctx, way, place->slot.previous);
+	enum standing current = standing(ctx, way, place->slot.current);
 	__u32 second;
 
-	if (is_another(ctx, way, place->slot.previous))
-		return place->slot.previous;
-	if (is_another(ctx, way, place->slot.current))
-		return place->slot.current;
+	if (previous != SENDER && current != SENDER) {
+		if (previous == FIT)
+			return place->slot.previous;
+		if (current == FIT)
+			return place->slot.current;
+	}
 	second = place_second(way->lookup, place);
-	return is_another(ctx, way, second) ? second : 0;
+	return standing(ctx, way, second) == FIT ? second : 0;
 }
 
-/* Is the packet in the middle of a connection? */
+/* May there be a socket that the packet is for? */
 static __always_inline bool is_under_way(struct xdp_md *ctx, const struct way *way)
 {
-	return way->flow->proto == IPPROTO_TCP && !way->pkt->part &&
-	       !(tcp_flags(ctx, way->pkt) & TCP_SYN);
+	return !way->pkt->part && !(tcp_flags(ctx, way->pkt) & TCP_SYN);
+}
+
+/* However far the tables of nodes differ, no packet is passed on more often than it has hops to
+ * live then. False: it has none left. */
+#define LB_SECOND_HOPS 4
+
+static __always_inline bool limit_hops(struct xdp_md *ctx, const struct packet *pkt)
+{
+	void *l3 = (void *)(long)ctx->data + (pkt->l3 & 31);
+	struct iphdr *v4 = l3;
+	struct ipv6hdr *v6 = l3;
+	__u16 *word = (void *)&v4->ttl, old;
+
+	if (l3 + sizeof(*v4) > (void *)(long)ctx->data_end)
+		return false;
+	if (pkt->family == LB_IPV6) {
+		if (v6->hop_limit > LB_SECOND_HOPS)
+			v6->hop_limit = LB_SECOND_HOPS;
+		return v6->hop_limit > 1;
+	}
+	if (v4->ttl > LB_SECOND_HOPS) {
+		old = *word;
+		v4->ttl = LB_SECOND_HOPS;
+		v4->check = checksum_replace(v4->check, old, *word);
+	}
+	return v4->ttl > 1;
 }
 
 /* Of the packet that was set aside, once its backend is known. What belongs elsewhere, in a slot
@@ -130,7 +198,7 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	    !lookup_start(&lookup) || !place_find(&lookup, way.record, way.flow, &place))
 		return 0;
 	here = s->kind == FROM_PEER || is_local(s->backend);
-	if (!here && place.slot.current == place.slot.previous)
+	if (here ? way.flow->proto == IPPROTO_UDP : place.slot.current == place.slot.previous)
 		return 0;
 	state = socket_state(ctx, &way);
 	if (!here && state && state != LB_TCP_TIME_WAIT)
@@ -138,7 +206,7 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	if (!here || state)
 		return 0;
 	other = another(ctx, &way, &place);
-	if (!other)
+	if (!other || !limit_hops(ctx, way.pkt))
 		return 0;
 	s->backend = other;
 	s->kind = FOR_SERVICE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/check_host.h"
 
+#include <bpf/libbpf.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -78,6 +79,17 @@ void check_dispatcher(Findings& findings) {
   if (!missing) findings.push_back(judge_growth(lets_grow(dispatcher_file())));
 }
 
+std::optional<bool> finds_sockets() {
+  if (!missing_capabilities().empty()) return std::nullopt;
+  for (const auto helper :
+       {BPF_FUNC_skc_lookup_tcp, BPF_FUNC_sk_lookup_udp, BPF_FUNC_tcp_check_syncookie}) {
+    const int found = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, helper, nullptr);
+    if (found < 0) return std::nullopt;
+    if (found == 0) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Finding judge_kernel(const std::string& release) {
@@ -128,6 +140,15 @@ Finding judge_growth(std::optional<bool> lets_grow) {
       "libxdp 1.5.5 or newer makes chains that let them"};
 }
 
+Finding judge_sockets(std::optional<bool> finds) {
+  if (!finds)
+    return {Level::warn, "sockets", "can't tell whether programs may look for sockets",
+            "run as root"};
+  if (*finds) return {Level::ok, "sockets", "programs may look for sockets: second chances work"};
+  return {Level::fail, "sockets", "programs may not look for sockets, which second chances need",
+          "use a kernel with CONFIG_INET, as distributions have it"};
+}
+
 Finding judge_jit(std::optional<int> enabled) {
   if (!enabled)
     return {Level::warn, "jit", "can't tell whether BPF programs are compiled",
@@ -144,6 +165,7 @@ void check_host(Findings& findings, const std::string& pin_path) {
   findings.push_back(check_bpffs(pin_path));
   findings.push_back(judge_libxdp(libxdp_version(), dispatcher_version(dispatcher_file())));
   check_dispatcher(findings);
+  findings.push_back(judge_sockets(finds_sockets()));
   findings.push_back(check_object());
   findings.push_back(judge_jit(jit_enabled()));
 }

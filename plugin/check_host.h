@@ -17,6 +17,7 @@ Finding judge_libxdp(const std::string& version,           // empty: unknown
                      std::optional<unsigned> dispatcher);  // its version, likewise
 Finding judge_chain(const std::optional<std::string>& missing);
 Finding judge_growth(std::optional<bool> lets_grow);
+Finding judge_sockets(std::optional<bool> finds);  // may programs look for them?
 Finding judge_jit(std::optional<int> enabled);
 
 }  // namespace xdplb

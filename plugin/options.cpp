@@ -104,9 +104,6 @@ void require_service(const ServiceId& id, const ServiceOptions& options) {
     throw Error("affinity " + std::to_string(options.source_prefix) + " of service " +
                     id.to_string() + " has more bits than its addresses",
                 "give a length from 1 to " + std::to_string(all_bits(id)));
-  if (options.second_chance && id.protocol != Protocol::tcp)
-    throw Error("service " + id.to_string() + " can't have second-chance",
-                "leave it out: only connections of TCP have sockets that tell whose they are");
   if (options.epoch == 0 || options.epoch > max_epoch)
     throw Error("an epoch of " + std::to_string(options.epoch) + " seconds",
                 "give a number of seconds from 1 to " + std::to_string(max_epoch));

@@ -52,11 +52,10 @@ class Distributed {
       between();
     }
   }
-  // The routers' next hops.
   void route(const std::vector<int>& nodes) {
-    std::string line = v4_ ? "route replace 192.0.2.0/24" : "route replace 2001:db8:ffff::/64";
-    for (const int node : nodes) line += " nexthop via " + address(node);
-    site().router.ip({line});
+    Words addresses;
+    for (const int node : nodes) addresses.push_back(address(node));
+    route_vips(site(), v4_, addresses);
   }
   void survive() {
     const auto report = farm_->exchange();

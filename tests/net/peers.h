@@ -14,6 +14,13 @@ inline std::string mac_of(const Host& host) {
   return links.at(0).at("address");
 }
 
+// The router's next hops to the VIPs.
+inline void route_vips(const Site& site, bool v4, const Words& nodes) {
+  std::string line = v4 ? "route replace 192.0.2.0/24" : "route replace 2001:db8:ffff::/64";
+  for (const auto& node : nodes) line += " nexthop via " + node;
+  site.router.ip({line});
+}
+
 // The component on a web server's eth0, with maps of its own; in a chain where the guest has them,
 // the first behind xdp-filter, whose pins are by the interface's name. Lines as Loader has them.
 class SecondNode {

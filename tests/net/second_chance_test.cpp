@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Two web servers that are nodes too, behind one that routers ask: a connection whose server only
 // another node remembers lives on by a second chance, and without it breaks.
+#include <sys/socket.h>
+
+#include <array>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include "tests/net/datagrams.h"
 #include "tests/net/peers.h"
 
 namespace xdplb::test {
@@ -12,57 +16,91 @@ namespace {
 
 namespace data = boost::unit_test::data;
 
-// One of them is up, the other drains.
+// Web1 is up, and the others drain; or the other way round.
 class Nodes {
  public:
-  Nodes(bool v4, const std::string& second) : v4_(v4), second_(second), balanced_("skb") {
-    for (const std::size_t web : {0, 1})
-      nodes_.push_back(std::make_unique<SecondNode>(site().webs[web], web));
-    for (const auto& node : nodes_)
-      for (const auto* peer : {&site().balancer, &site().webs[0], &site().webs[1]})
-        if (peer != &node->host) node->require("peer add " + mac_of(*peer));
-    for (const auto& at : everywhere()) configure(at, 1);
+  Nodes(bool v4, const std::string& second, std::size_t webs = 2, const std::string& options = "")
+      : v4_(v4), second_(second), balanced_("skb") {
+    for (std::size_t web = 0; web < webs; web++)
+      nodes_.push_back(std::make_unique<SecondNode>(site().webs[web], web, options));
+    for (const auto& node : nodes_) {
+      node->require("peer add " + mac_of(site().balancer));
+      for (const auto& peer : nodes_)
+        if (peer != node) node->require("peer add " + mac_of(peer->host));
+    }
+    for (const auto& at : everywhere()) configure(at, true);
   }
 
   // As after a failure of the node that routers asked until now: what it remembered is gone.
-  void forget(std::size_t node, int up) {
+  void forget(std::size_t node) {
     const auto at = everywhere().at(node);
     at("service del " + id());
-    configure(at, up);
+    configure(at, false);
   }
 
   // The epoch is open then.
-  void move_to_web2() {
+  void move() {
     for (const auto& at : everywhere()) {
-      at("backend up " + id() + " " + web(2, 1, v4_).address);
-      at("backend drain " + id() + " " + web(1, 1, v4_).address);
+      for (int number = 2; number <= webs(); number++)
+        at("backend up " + id() + " " + address(number));
+      at("backend drain " + id() + " " + address(1));
     }
+  }
+
+  // So that each has flows, which a change must keep.
+  void be_asked_everywhere(Flows& flows) const {
+    for (int number = 1; number <= webs(); number++) {
+      route_vips(site(), v4_, {address(number)});
+      HttpConnection(flows.next(), endpoint()).get("/");
+    }
+    route_vips(site(), v4_, {v4_ ? "10.2.0.11" : "fd00:2::11"});
+  }
+
+  // Web1's, and no client is told.
+  void lose_sockets() const {
+    const auto& host = site().webs[0];
+    host.ip({"route add blackhole 10.1.0.0/16"});
+    host.require({"ss", "-K", "state", "established", "sport", "=", ":80"});
+    host.ip({"route del blackhole 10.1.0.0/16"});
   }
 
   [[nodiscard]] const Site& site() const { return balanced_.site; }
   [[nodiscard]] Endpoint endpoint() const { return {ServiceId::parse(id()).vip, 80}; }
   [[nodiscard]] std::uint64_t from_peers(std::size_t node) const {
-    const auto reasons = nodes_[node]->json("stats").at("reasons").at(v4_ ? "ipv4" : "ipv6");
-    return reasons.contains("from-peer") ? reasons.at("from-peer").at("packets").get<unsigned>()
-                                         : 0;
+    return count(*nodes_[node], "from-peer");
+  }
+  // What all of them have sent on.
+  [[nodiscard]] std::uint64_t passed_on() const {
+    std::uint64_t all = 0;
+    for (const auto& node : nodes_) all += count(*node, "forwarded");
+    return all;
   }
 
  private:
   using At = std::function<void(const std::string&)>;
 
+  [[nodiscard]] std::uint64_t count(const SecondNode& node, const std::string& reason) const {
+    const auto reasons = node.json("stats").at("reasons").at(v4_ ? "ipv4" : "ipv6");
+    return reasons.contains(reason) ? reasons.at(reason).at("packets").get<std::uint64_t>() : 0;
+  }
   [[nodiscard]] std::string id() const { return vip(10, v4_) + ":80/tcp"; }
+  [[nodiscard]] int webs() const { return static_cast<int>(nodes_.size()); }
+  [[nodiscard]] std::string address(int number) const { return web(number, 1, v4_).address; }
 
-  // The balancer, web1, web2.
+  // The balancer, web1, web2, ...
   [[nodiscard]] std::vector<At> everywhere() const {
-    return {[this](const auto& line) { balanced_.loader.require(line); },
-            [this](const auto& line) { nodes_[0]->require(line); },
-            [this](const auto& line) { nodes_[1]->require(line); }};
+    std::vector<At> all{[this](const auto& line) { balanced_.loader.require(line); }};
+    for (const auto& node : nodes_)
+      all.emplace_back([&node](const auto& line) { node->require(line); });
+    return all;
   }
 
-  void configure(const At& at, int up) const {
+  void configure(const At& at, bool web1) const {
     at("service add " + id() + " --second-chance " + second_);
-    for (const int number : {1, 2}) at("backend add " + id() + " " + web(number, 1, v4_).address);
-    at("backend drain " + id() + " " + web(3 - up, 1, v4_).address);
+    for (int number = 1; number <= webs(); number++) {
+      at("backend add " + id() + " " + address(number));
+      if ((number == 1) != web1) at("backend drain " + id() + " " + address(number));
+    }
   }
 
   bool v4_;
@@ -91,9 +129,9 @@ BOOST_AUTO_TEST_SUITE(second_chance)
 
 BOOST_DATA_TEST_CASE(in_an_epoch, data::make(families), family) {
   Connected nodes(family == "ipv4", "on");
-  nodes.move_to_web2();
+  nodes.move();
   BOOST_TEST(server_of(nodes.old) == "web1");  // the balancer remembers it
-  nodes.forget(0, 2);
+  nodes.forget(0);
   BOOST_TEST(server_of(nodes.old) == "web1");
   HttpConnection fresh(nodes.flows.next(), nodes.endpoint());
   BOOST_TEST(server_of(fresh) == "web2");
@@ -103,26 +141,79 @@ BOOST_DATA_TEST_CASE(in_an_epoch, data::make(families), family) {
 
 BOOST_DATA_TEST_CASE(by_the_second_choice_of_a_clean_slot, data::make(families), family) {
   Connected nodes(family == "ipv4", "on");
-  for (const std::size_t node : {0, 1, 2}) nodes.forget(node, 2);
+  for (const std::size_t node : {0, 1, 2}) nodes.forget(node);
   BOOST_TEST(server_of(nodes.old) == "web1");
 }
 
 BOOST_AUTO_TEST_CASE(without_it_the_connection_breaks) {
   Connected nodes(true, "off");
-  nodes.move_to_web2();
-  nodes.forget(0, 2);
+  nodes.move();
+  nodes.forget(0);
   BOOST_CHECK_THROW(server_of(nodes.old), std::exception);
 }
 
-// Of a connection that neither has: it ends at the second of them, and the client is told.
-BOOST_AUTO_TEST_CASE(what_nobody_has_ends) {
-  Connected nodes(true, "on");
-  nodes.move_to_web2();
-  nodes.forget(0, 2);
-  nodes.site().webs[0].require({"ss", "-K", "state", "established", "sport", "=", ":80"});
-  const auto before = nodes.from_peers(0) + nodes.from_peers(1);
-  BOOST_CHECK_THROW(server_of(nodes.old), std::exception);
-  BOOST_TEST(nodes.from_peers(0) + nodes.from_peers(1) < before + 20);
+// Of connections that nobody has: they end, and the clients are told. Whatever the tables of the
+// nodes are, with the same key or with others, none is sent round and round.
+BOOST_DATA_TEST_CASE(what_nobody_has_ends, data::make({2, 3}) * data::make({true, false}), webs,
+                     equal) {
+  Nodes nodes(true, "on", static_cast<std::size_t>(webs),
+              equal ? "--key-file /run/cluster-key" : "");
+  Flows flows(true);
+  const Inside here(nodes.site().client);
+  std::vector<HttpConnection> all;
+  for (int i = 0; i < 20; i++) {
+    all.emplace_back(flows.next(), nodes.endpoint());
+    BOOST_TEST(server_of(all.back()) == "web1");
+  }
+  nodes.be_asked_everywhere(flows);
+  nodes.move();
+  nodes.forget(0);
+  nodes.lose_sockets();
+  const auto before = nodes.passed_on();
+  for (auto& connection : all) BOOST_CHECK_THROW(server_of(connection), std::exception);
+  const auto passed = nodes.passed_on() - before;
+  BOOST_TEST(passed >= all.size());
+  // a request, and perhaps its FIN
+  BOOST_TEST(passed <= all.size() * 2 * static_cast<std::uint64_t>(equal ? webs - 1 : 4));
+}
+
+// Of UDP only a socket that is connected to its client tells whose a flow is.
+BOOST_DATA_TEST_CASE(a_connected_socket_keeps_its_flow_of_udp, data::make(families), family) {
+  const bool v4 = family == "ipv4";
+  Balanced balanced("skb");
+  auto& site = balanced.site;
+  serve_udp(site);
+  const SecondNode node(site.webs[0], 0);
+  const auto id = vip(10, v4) + ":53/udp";
+  const auto web1 = web(1, 1, v4).address;
+  const auto web2 = web(2, 1, v4).address;
+  node.require("service add " + id + " --epoch 1 --second-chance on");
+  node.require("backend add " + id + " " + web1);
+  route_vips(site, v4, {web1});
+  Flows flows(v4);
+  const Endpoint to{ServiceId::parse(id).vip, 53};
+  const auto ask = [&](const Endpoint& from) {
+    const Inside here(site.client);
+    return udp_ask(from, to, "?");
+  };
+  BOOST_TEST(ask(flows.next()) == "web1 ?");
+  node.require("backend add " + id + " " + web2);
+  node.require("backend drain " + id + " " + web1);
+  // the slots' deadlines pass
+  BOOST_REQUIRE(wait_until([&] { return ask(flows.next()) == "web2 ?"; }, 30));
+  const auto from = flows.next();
+  {
+    const auto connected = [&] {
+      const Inside here(site.webs[0]);
+      auto socket = bound_socket(to, SOCK_DGRAM);
+      connect_socket(socket, from);
+      return socket;
+    }();
+    BOOST_CHECK_THROW(ask(from), std::exception);
+    std::array<char, 2> question{};
+    BOOST_TEST(::recv(connected.get(), question.data(), question.size(), 0) == 1);
+  }
+  BOOST_TEST(ask(from) == "web2 ?");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

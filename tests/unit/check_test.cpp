@@ -70,6 +70,9 @@ BOOST_AUTO_TEST_CASE(growth) {
   check(judge_growth(true), Level::ok, "may grow packets");
   check(judge_growth(false), Level::warn, "may not grow packets", "libxdp 1.5.5");
   check(judge_growth({}), Level::warn, "can't tell", "load");
+  check(judge_sockets(true), Level::ok, "second chances work");
+  check(judge_sockets(false), Level::fail, "may not look", "CONFIG_INET");
+  check(judge_sockets({}), Level::warn, "can't tell", "root");
 }
 
 BOOST_AUTO_TEST_CASE(driver) {
