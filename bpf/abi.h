@@ -26,7 +26,7 @@
 #include "service_index.h"
 
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
-#define XDP_LB_ABI 6
+#define XDP_LB_ABI 7
 
 #define LB_SERVICES 4096u	  /* records; a service's number is its index */
 #define LB_BACKENDS 65536u	  /* records; a handle is the index: 1 to 65534, 0: none */
@@ -81,8 +81,9 @@ struct lb_meta {
 	struct lb_follow follow;
 	__u64 reserved[5];
 	__u64 peer[LB_PEER_PLACES];
+	__u64 peer_addr[LB_PEER_PLACES][2];
 };
-LB_ASSERT_SIZE(struct lb_meta, 128 + 8 * LB_PEER_PLACES);
+LB_ASSERT_SIZE(struct lb_meta, 128 + 24 * LB_PEER_PLACES);
 
 /*
  * lb_arena: ARRAY[1], whose value is the whole arena; or ARRAY[2], whose values
@@ -95,7 +96,7 @@ LB_ASSERT_SIZE(struct lb_meta, 128 + 8 * LB_PEER_PLACES);
 struct lb_arena_head {
 	struct lb_index_ref index;
 	__u32 hops;  /* new with every change of a backend: older next hops are void; never 0 */
-	__u32 peers; /* 1: there are some in lb_meta */
+	__u32 peers; /* LB_PEERS_...: which there are in lb_meta */
 	__u64 reserved[6];
 };
 LB_ASSERT_SIZE(struct lb_arena_head, LB_LINE);

@@ -152,7 +152,14 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } lb_samples SEC(".maps");
 
-enum aside_kind { FOR_SERVICE, REPLY_OF_NAT, REPLY_TO_POOL, ABOUT_OUTER, FROM_PEER };
+enum aside_kind {
+	FOR_SERVICE,
+	REPLY_OF_NAT,
+	REPLY_TO_POOL,
+	ABOUT_OUTER,
+	FROM_PEER,
+	IN_OUTER /* from a peer too: its flow is that of the packet in the outer header */
+};
 
 /* An ICMP error to be sent (tell.h), in place of a frame. */
 struct tell {
@@ -190,7 +197,7 @@ struct lb_scratch {
 	__u32 service;
 	__u32 backend; /* or NOT_PICKED */
 	__u8 kind;     /* enum aside_kind */
-	__u8 quoted;   /* 1: its flow is that of a quoted packet; else its own */
+	__u8 quoted;   /* 1: its flow is that of a packet in it; else its own */
 	struct bpf_fib_lookup fib;
 	struct tell tell;
 	struct quoted_outer outer;

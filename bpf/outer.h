@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ICMP's packet-too-big about an outer header of ours (forward_encap.h): which packet
- * is in it, as far as it is quoted. Nothing here changes a packet.
+ * Outer headers (forward_encap.h) and which packet is in them: of a peer's packets, and
+ * of ours where ICMP's packet-too-big quotes them, as far as it does. Nothing here
+ * changes a packet.
  */
 #ifndef XDP_LB_OUTER_H
 #define XDP_LB_OUTER_H
@@ -92,8 +93,9 @@ static __always_inline __u8 outer_carries(void *at, void *end, __u8 proto,
 	return proto;
 }
 
-/* The packet itself, which must have asked not to be fragmented; its bytes are set. */
-static __always_inline bool inner_ip(void *data, void *end, __u32 at, __u8 proto,
+/* The packet itself, which must not be a fragment; its bytes are set. whole: nor may it have
+ * allowed to become fragments. */
+static __always_inline bool inner_ip(void *data, void *end, __u32 at, __u8 proto, bool whole,
 				     struct packet *inner)
 {
 	void *ip = data + (at & INNER_REACH);
@@ -106,7 +108,8 @@ static __always_inline bool inner_ip(void *data, void *end, __u32 at, __u8 proto
 
 		header = (*(__u8 *)ip & 0xf) * 4;
 		if (*(__u8 *)ip >> 4 != 4 || header < sizeof(*v4) ||
-		    (v4->frag_off & bpf_htons(0x7fff)) != bpf_htons(0x4000))
+		    (v4->frag_off & bpf_htons(0x3fff)) ||
+		    (whole && !(v4->frag_off & bpf_htons(0x4000))))
 			return false;
 		packet_ipv4(inner, v4);
 		inner->proto = v4->protocol;
@@ -125,6 +128,16 @@ static __always_inline bool inner_ip(void *data, void *end, __u32 at, __u8 proto
 	return is_transport(inner->proto) && at + header + INNER_LEAST <= inner->bytes;
 }
 
+static __always_inline bool inner_ports(void *data, void *end, struct packet *inner)
+{
+	__u32 *ports = data + (inner->l4 & 0x1ff);
+
+	if ((void *)(ports + 2) > end)
+		return false;
+	inner->ports = *ports;
+	return true;
+}
+
 /* Finds the packet in the outer header that the error pkt quotes: lb_scratch's flow, as
  * it came from its client, and outer. */
 static __noinline int find_inner(struct xdp_md *ctx, const struct packet *pkt)
@@ -134,7 +147,6 @@ static __noinline int find_inner(struct xdp_md *ctx, const struct packet *pkt)
 	struct icmp_header *icmp = data + (pkt->l4 & INNER_REACH);
 	__u32 at = pkt->l4 + sizeof(*icmp);
 	struct lb_scratch *s = scratch();
-	__u32 *ports;
 	__u8 proto;
 
 	if (!s || at > INNER_REACH || (void *)(icmp + 1) > end ||
@@ -142,13 +154,28 @@ static __noinline int find_inner(struct xdp_md *ctx, const struct packet *pkt)
 		return false;
 	proto = outer_ip(data + at, end, pkt, &s->outer);
 	proto = outer_carries(data + at + (s->outer.size & 63), end, proto, &s->outer);
-	if (!proto || !inner_ip(data, end, at + s->outer.size, proto, &s->flow))
+	return proto && inner_ip(data, end, at + s->outer.size, proto, true, &s->flow) &&
+	       inner_ports(data, end, &s->flow);
+}
+
+/* Finds the packet in the outer header of pkt: lb_scratch's flow, and outer, but for its MTU. */
+static __noinline int find_packed(struct xdp_md *ctx, const struct packet *pkt)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct lb_scratch *s = scratch();
+	__u32 at = pkt->l4 & INNER_REACH;
+	__u8 proto;
+
+	if (!s || pkt->l4 > INNER_REACH || pkt->part)
 		return false;
-	ports = data + (s->flow.l4 & 0x1ff);
-	if ((void *)(ports + 2) > end)
-		return false;
-	s->flow.ports = *ports;
-	return true;
+	s->outer.size = 0;
+	s->outer.dst[0] = pkt->dst[0];
+	s->outer.dst[1] = pkt->dst[1];
+	s->flow.bytes = pkt->bytes;
+	proto = outer_carries(data + at, end, pkt->proto, &s->outer);
+	return proto && inner_ip(data, end, at + s->outer.size, proto, false, &s->flow) &&
+	       inner_ports(data, end, &s->flow);
 }
 
 /* The service of the packet in the outer header that the error pkt quotes. */

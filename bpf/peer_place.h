@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Other nodes, by their link addresses: a part of abi.h. */
+/* Other nodes, by their addresses: a part of abi.h. */
 #ifndef XDP_LB_PEER_PLACE_H
 #define XDP_LB_PEER_PLACE_H
 
 #include <linux/types.h>
 
-/* A link address of another node: a word with the bytes of a frame's source, six of them. It is at
- * one of LB_PEER_TRIES places of lb_meta.peer; 0: none is. */
-#define LB_PEERS 64u
+/*
+ * A link address of another node is a word with the bytes of a frame's source, six of them, at one
+ * of LB_PEER_TRIES places of lb_meta.peer; 0: none is. An address of one is two words, wire bytes,
+ * IPv4 as ::ffff:a.b.c.d, likewise in lb_meta.peer_addr; its place is that of its words' sum.
+ */
+#define LB_PEERS 64u /* in all */
+#define LB_PEERS_LINKS 1u
+#define LB_PEERS_ADDRESSES 2u
 #define LB_PEER_PLACES 256u
 #define LB_PEER_TRIES 8u
 

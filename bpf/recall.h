@@ -279,7 +279,7 @@ static __noinline int pick_aside(struct xdp_md *ctx)
 		return 0;
 	s->backend = 0;
 	if (s->kind == REPLY_OF_NAT || s->kind == REPLY_TO_POOL || s->kind == FROM_PEER ||
-	    data + 1 > (void *)(long)ctx->data_end || is_group_frame(data))
+	    s->kind == IN_OUTER || data + 1 > (void *)(long)ctx->data_end || is_group_frame(data))
 		return 0;
 	way = way_aside(s, &lookup);
 	if (way.record && lookup_start(&lookup))

@@ -12,7 +12,9 @@
 #ifndef XDP_LB_SECOND_H
 #define XDP_LB_SECOND_H
 
+#include "forward_encap.h"
 #include "next_hop.h"
+#include "pass_on.h"
 #include "recall.h"
 #include "way.h"
 
@@ -29,7 +31,7 @@ static __always_inline bool has_cookie(struct xdp_md *ctx, struct bpf_sock *list
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 	void *tcp = data + (pkt->l4 & 0x3ff);
-	void *ip = data + (pkt->l3 & 31);
+	void *ip = data + (pkt->l3 & 0xff);
 	__u32 size = pkt->family == LB_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 
 	if (ip + sizeof(struct ipv6hdr) > end || tcp + LB_TCP_HEADER > end)
@@ -96,23 +98,50 @@ static __always_inline bool is_local(__u32 handle)
 	return backend && backend->head.local;
 }
 
-enum standing {
-	UNFIT, /* this host, or it keeps no flows, or there is no way to it */
-	FIT,
-	SENDER, /* the packet came from there */
-};
+static __always_inline bool is_at(const __u8 *address, const __u64 *addr)
+{
+	const __u64 *word = (const void *)address;
 
-static __always_inline bool is_sender(struct xdp_md *ctx, const struct lb_next_hop *next)
+	return word[0] == addr[0] && word[1] == addr[1];
+}
+
+/* Is the backend this host, by the address that the outer header of s is for? */
+static __always_inline bool is_outer_local(const struct lb_scratch *s, __u32 handle)
+{
+	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
+
+	return backend && backend->head.local && is_at(backend->addr, s->pkt.dst);
+}
+
+/* Did the packet come from there? */
+static __always_inline bool is_sender(struct xdp_md *ctx, const struct lb_scratch *s,
+				      const struct lb_next_hop *next)
 {
 	void *data = (void *)(long)ctx->data;
 
+	if (s->kind == IN_OUTER)
+		return is_at(next->dst, s->pkt.src);
 	return next->forward == LB_FORWARD_L2 &&
 	       data + sizeof(struct ethhdr) <= (void *)(long)ctx->data_end &&
 	       lb_peer(next->hop.dst) == lb_peer(data + ETH_ALEN);
 }
 
+/* May the packet's outer header be one to there, but for its addresses? */
+static __always_inline bool fits_outer(const struct lb_scratch *s, const struct lb_next_hop *next)
+{
+	return next->family == s->pkt.family &&
+	       outer_size(next) == s->pkt.l4 - s->pkt.l3 + s->outer.size &&
+	       (!s->outer.wire_port || s->outer.wire_port == next->wire_port);
+}
+
+enum standing {
+	UNFIT, /* this host, or it keeps no flows, or there is no way to it */
+	FIT,
+	SENDER,
+};
+
 static __always_inline enum standing standing(struct xdp_md *ctx, const struct way *way,
-					      __u32 handle)
+					      const struct lb_scratch *s, __u32 handle)
 {
 	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
 	struct lb_next_hop *next;
@@ -120,9 +149,9 @@ static __always_inline enum standing standing(struct xdp_md *ctx, const struct w
 	if (!backend || backend->head.local || backend->conf.service != way->service)
 		return UNFIT;
 	next = next_hop(ctx, way->lookup, handle);
-	if (!next || next->reason)
+	if (!next || next->reason || (s->kind == IN_OUTER && !fits_outer(s, next)))
 		return UNFIT;
-	if (is_sender(ctx, next))
+	if (is_sender(ctx, s, next))
 		return SENDER;
 	return backend->head.keeps ? FIT : UNFIT;
 }
@@ -131,10 +160,10 @@ static __always_inline enum standing standing(struct xdp_md *ctx, const struct w
  * of them has: it goes to the second choice, and from there nowhere. So nodes whose tables are
  * equal never send it round. */
 static __always_inline __u32 another(struct xdp_md *ctx, const struct way *way,
-				     const struct place *place)
+				     const struct lb_scratch *s, const struct place *place)
 {
-	enum standing previous = standing(ctx, way, place->slot.previous);
-	enum standing current = standing(ctx, way, place->slot.current);
+	enum standing previous = standing(ctx, way, s, place->slot.previous);
+	enum standing current = standing(ctx, way, s, place->slot.current);
 	__u32 second;
 
 	if (previous != SENDER && current != SENDER) {
@@ -144,7 +173,7 @@ static __always_inline __u32 another(struct xdp_md *ctx, const struct way *way,
 			return place->slot.current;
 	}
 	second = place_second(way->lookup, place);
-	return standing(ctx, way, second) == FIT ? second : 0;
+	return standing(ctx, way, s, second) == FIT ? second : 0;
 }
 
 /* May there be a socket that the packet is for? */
@@ -153,30 +182,30 @@ static __always_inline bool is_under_way(struct xdp_md *ctx, const struct way *w
 	return !way->pkt->part && !(tcp_flags(ctx, way->pkt) & TCP_SYN);
 }
 
-/* However far the tables of nodes differ, no packet is passed on more often than it has hops to
- * live then. False: it has none left. */
-#define LB_SECOND_HOPS 4
-
-static __always_inline bool limit_hops(struct xdp_md *ctx, const struct packet *pkt)
+/* Has the packet a hop left? What has an outer header gets fewer when that is rewritten. */
+static __always_inline bool limit_hops(struct xdp_md *ctx, const struct lb_scratch *s,
+				       const struct packet *pkt)
 {
-	void *l3 = (void *)(long)ctx->data + (pkt->l3 & 31);
-	struct iphdr *v4 = l3;
-	struct ipv6hdr *v6 = l3;
-	__u16 *word = (void *)&v4->ttl, old;
+	void *l3 = (void *)(long)ctx->data + (pkt->l3 & 0xff);
+	__u8 hops;
 
-	if (l3 + sizeof(*v4) > (void *)(long)ctx->data_end)
+	if (l3 + sizeof(struct iphdr) > (void *)(long)ctx->data_end)
 		return false;
-	if (pkt->family == LB_IPV6) {
-		if (v6->hop_limit > LB_SECOND_HOPS)
-			v6->hop_limit = LB_SECOND_HOPS;
-		return v6->hop_limit > 1;
-	}
-	if (v4->ttl > LB_SECOND_HOPS) {
-		old = *word;
-		v4->ttl = LB_SECOND_HOPS;
-		v4->check = checksum_replace(v4->check, old, *word);
-	}
-	return v4->ttl > 1;
+	hops = hops_of(l3, pkt->family);
+	if (s->kind != IN_OUTER)
+		set_hops(l3, pkt->family, fewer_hops(hops));
+	return hops > 1;
+}
+
+/* Is the packet for this host, by this node's table or by that of a peer? */
+static __always_inline bool is_here(const struct lb_scratch *s, const struct lookup *lookup,
+				    const struct place *place)
+{
+	if (s->kind == IN_OUTER)
+		return is_outer_local(s, place->slot.current) ||
+		       is_outer_local(s, place->slot.previous) ||
+		       is_outer_local(s, place_second(lookup, place));
+	return s->kind == FROM_PEER || is_local(s->backend);
 }
 
 /* Of the packet that was set aside, once its backend is known. What belongs elsewhere, in a slot
@@ -191,25 +220,28 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	__u32 state, other;
 	bool here;
 
-	if (!s || (s->kind != FROM_PEER && s->kind != FOR_SERVICE))
+	if (!s || (s->kind != FROM_PEER && s->kind != FOR_SERVICE && s->kind != IN_OUTER))
 		return 0;
 	way = way_aside(s, &lookup);
+	if (s->kind == IN_OUTER)
+		way.pkt = way.flow;
 	if (!way.record || !way.record->table.second || !is_under_way(ctx, &way) ||
 	    !lookup_start(&lookup) || !place_find(&lookup, way.record, way.flow, &place))
 		return 0;
-	here = s->kind == FROM_PEER || is_local(s->backend);
+	here = is_here(s, &lookup, &place);
 	if (here ? way.flow->proto == IPPROTO_UDP : place.slot.current == place.slot.previous)
 		return 0;
 	state = socket_state(ctx, &way);
-	if (!here && state && state != LB_TCP_TIME_WAIT)
+	if (!here && s->kind == FOR_SERVICE && state && state != LB_TCP_TIME_WAIT)
 		s->kind = FROM_PEER;
 	if (!here || state)
 		return 0;
-	other = another(ctx, &way, &place);
-	if (!other || !limit_hops(ctx, way.pkt))
+	other = another(ctx, &way, s, &place);
+	if (!other || !limit_hops(ctx, s, way.pkt))
 		return 0;
 	s->backend = other;
-	s->kind = FOR_SERVICE;
+	if (s->kind == FROM_PEER)
+		s->kind = FOR_SERVICE;
 	return 0;
 }
 

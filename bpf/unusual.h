@@ -75,6 +75,19 @@ static __always_inline bool is_about_outer(struct xdp_md *ctx, struct unusual *u
 	return find_outer(ctx, u->pkt, &u->lookup, &u->service);
 }
 
+/* A packet for a service with second chances, in an outer header of a peer's. */
+static __always_inline bool is_packed(struct xdp_md *ctx, struct unusual *u)
+{
+	struct lb_service *service;
+
+	if (likely(!(peers_of(&u->lookup) & LB_PEERS_ADDRESSES)) || !is_of_peer(u->pkt) ||
+	    !find_packed(ctx, u->pkt))
+		return false;
+	u->kind = IN_OUTER;
+	service = service_find(&u->lookup, u->flow, &u->service);
+	return service && service->table.second;
+}
+
 static __always_inline int unusual_fragment(struct unusual *u, bool later)
 {
 	struct lb_service *service = find_either(u, u->pkt, later);
@@ -112,7 +125,9 @@ static __always_inline int unusual_parsed(struct xdp_md *ctx, enum parsed parsed
 {
 	switch (parsed) {
 	case PARSED:
-		return is_of_flow(u, u->pkt) ? GOES_ON : leave(u->pkt, LB_NOT_SERVICE, XDP_PASS);
+		if (is_of_flow(u, u->pkt) || is_packed(ctx, u))
+			return GOES_ON;
+		return leave(u->pkt, LB_NOT_SERVICE, XDP_PASS);
 	case PARSED_FRAGMENT:
 		return unusual_fragment(u, false);
 	case PARSED_LATER_FRAGMENT:
@@ -120,7 +135,7 @@ static __always_inline int unusual_parsed(struct xdp_md *ctx, enum parsed parsed
 	case PARSED_ICMP:
 		return unusual_icmp(ctx, u);
 	case PARSED_OTHER:
-		return leave(u->pkt, LB_NOT_TRANSPORT, XDP_PASS);
+		return is_packed(ctx, u) ? GOES_ON : leave(u->pkt, LB_NOT_TRANSPORT, XDP_PASS);
 	case PARSED_MALFORMED:
 		if (u->pkt->family != LB_NO_FAMILY && is_vip(&u->lookup, u->pkt))
 			return leave(u->pkt, LB_MALFORMED, XDP_DROP);
@@ -158,7 +173,7 @@ static __noinline int unusual_find(struct xdp_md *ctx)
 	s->service = u.service;
 	s->backend = NOT_PICKED;
 	s->kind = u.kind;
-	s->quoted = parsed == PARSED_ICMP;
+	s->quoted = parsed == PARSED_ICMP || u.kind == IN_OUTER;
 	return verdict;
 }
 

@@ -11,6 +11,7 @@
 #include "forward.h"
 #include "lookup.h"
 #include "maps.h"
+#include "pass_on.h"
 #include "peer.h"
 #include "recall.h"
 #include "relay.h"
@@ -84,6 +85,8 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 		return set_aside(pkt, way.service, 0, REPLY_OF_NAT);
 	if (is_pool(lookup, pkt))
 		return set_aside(pkt, 0, 0, REPLY_TO_POOL);
+	if (pkt->proto == IPPROTO_UDP && unlikely(peers_of(lookup) & LB_PEERS_ADDRESSES))
+		return unusual_find(ctx); /* GUE of a peer's, perhaps */
 	return leave(pkt, LB_NOT_SERVICE, XDP_PASS);
 }
 
@@ -114,7 +117,9 @@ static __always_inline int unusual_go(struct xdp_md *ctx, enum growth growth)
 		return return_flow(ctx, &way, s->kind == REPLY_TO_POOL, growth);
 	if (s->kind == ABOUT_OUTER)
 		return growth == INLINE ? relay_inline(ctx, &way) : relay_by_egress(ctx, &way);
-	if (s->kind == FROM_PEER)
+	if (s->kind == IN_OUTER && way.backend)
+		return growth == INLINE ? pass_on_inline(ctx, &way) : pass_on_by_egress(ctx, &way);
+	if (s->kind == FROM_PEER || s->kind == IN_OUTER)
 		return leave_service(way.pkt, way.service, LB_FROM_PEER, XDP_PASS);
 	if (unlikely(way.backend == NOT_NOW))
 		return leave_service(way.pkt, way.service, LB_LIMITED, XDP_DROP);

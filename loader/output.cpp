@@ -54,9 +54,9 @@ void print_json(const Json& json) {
   std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
-Json macs_json(const std::vector<Mac>& macs) {
+Json peers_json(const std::vector<Peer>& peers) {
   Json json = Json::array();
-  for (const auto& mac : macs) json.push_back(to_string(mac));
+  for (const auto& peer : peers) json.push_back(to_string(peer));
   return json;
 }
 

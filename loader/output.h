@@ -35,7 +35,7 @@ class TextTable {
 using Json = nlohmann::ordered_json;
 void print_json(const Json& json);
 
-Json macs_json(const std::vector<Mac>& macs);
+Json peers_json(const std::vector<Peer>& peers);
 Json to_json(const lb_counter& counter);
 Json to_json(const ReasonCounters& counters);  // by reason, without those that are zero
 Json to_json(const Service& service);

@@ -87,8 +87,8 @@ Json to_json(const Plan& plan) {
   Json json{{"services", Json::array()},
             {"load", plan.load},
             {"unload", plan.unload},
-            {"new_peers", macs_json(plan.new_peers)},
-            {"old_peers", macs_json(plan.old_peers)},
+            {"new_peers", peers_json(plan.new_peers)},
+            {"old_peers", peers_json(plan.old_peers)},
             {"notes", plan.notes}};
   for (const auto& service : plan.services) json["services"].push_back(service_json(service));
   return json;
@@ -97,8 +97,8 @@ Json to_json(const Plan& plan) {
 void print_plan(const Plan& plan) {
   for (const auto& name : plan.load) std::cout << "Interface " << name << ": load\n";
   for (const auto& service : plan.services) print_service(service);
-  for (const auto& mac : plan.new_peers) std::cout << "Peer " << to_string(mac) << ": added\n";
-  for (const auto& mac : plan.old_peers) std::cout << "Peer " << to_string(mac) << ": removed\n";
+  for (const auto& peer : plan.new_peers) std::cout << "Peer " << to_string(peer) << ": added\n";
+  for (const auto& peer : plan.old_peers) std::cout << "Peer " << to_string(peer) << ": removed\n";
   for (const auto& name : plan.unload) std::cout << "Interface " << name << ": unload\n";
   if (plan.is_empty()) std::cout << "Nothing to do.\n";
   print_notes(plan.notes, false);

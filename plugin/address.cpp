@@ -183,6 +183,21 @@ std::string to_string(const Mac& mac) {
   return text;
 }
 
+Peer parse_peer(std::string_view text) {
+  // An IPv6 address with as few colons has two in a row.
+  const bool mac = std::ranges::count(text, ':') == 5 && text.find("::") == std::string_view::npos;
+  if (mac) return parse_mac(text);
+  const auto address = Address::parse(text);
+  if (!address.is_unicast())
+    throw Error("peer " + quoted(text) + " is no unicast address", "give the node's own");
+  return address;
+}
+
+std::string to_string(const Peer& peer) {
+  const auto* mac = std::get_if<Mac>(&peer);
+  return mac != nullptr ? to_string(*mac) : std::get<Address>(peer).to_string();
+}
+
 StaticHop StaticHop::parse(std::string_view text) {
   const auto percent = text.find('%');
   if (percent == std::string_view::npos || percent + 1 == text.size() ||

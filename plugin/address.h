@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 
 namespace xdplb {
 
@@ -64,6 +65,12 @@ BackendId parse_client(std::string_view text);
 using Mac = std::array<std::uint8_t, 6>;
 Mac parse_mac(std::string_view text);
 std::string to_string(const Mac& mac);
+
+// Another node: by its link address what comes as it was sent to the VIP, by its address what comes
+// in an outer header.
+using Peer = std::variant<Mac, Address>;
+Peer parse_peer(std::string_view text);
+std::string to_string(const Peer& peer);
 
 // A next hop that the administrator gives: MAC%IFNAME.
 struct StaticHop {

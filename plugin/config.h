@@ -51,7 +51,7 @@ struct Config {
   std::optional<std::uint32_t> flows{};
   std::optional<std::uint32_t> exceptions{};
   std::optional<std::vector<InterfaceConfig>> interfaces{};  // nothing: they stay as they are
-  std::optional<std::vector<Mac>> peers{};                   // likewise
+  std::optional<std::vector<Peer>> peers{};                  // likewise
   std::vector<ServiceConfig> services{};
 };
 

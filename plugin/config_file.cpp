@@ -117,10 +117,10 @@ class Reader {
   void read_peers(const Value& value) {
     auto& all = config_.peers.emplace();
     for (const auto& one : value.elements()) {
-      const auto mac = one.parsed(parse_mac);
-      if (mac && std::ranges::find(all, *mac) != all.end())
-        one.wrong("peer " + to_string(*mac) + " is there twice");
-      take(all.emplace_back(), mac);
+      const auto peer = one.parsed(parse_peer);
+      if (peer && std::ranges::find(all, *peer) != all.end())
+        one.wrong("peer " + to_string(*peer) + " is there twice");
+      take(all.emplace_back(), peer);
     }
     if (all.size() > LB_PEERS) value.wrong("more peers than " + std::to_string(LB_PEERS));
   }

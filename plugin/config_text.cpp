@@ -42,9 +42,9 @@ class Text {
   std::string text_;
 };
 
-std::string peers_text(const std::vector<Mac>& peers) {
+std::string peers_text(const std::vector<Peer>& peers) {
   std::string text;
-  for (const auto& mac : peers) text += (text.empty() ? "" : ", ") + Text::quote(to_string(mac));
+  for (const auto& peer : peers) text += (text.empty() ? "" : ", ") + Text::quote(to_string(peer));
   return "[" + text + "]";
 }
 

@@ -68,7 +68,7 @@ void require_maps(const Config& config, const Pins& pins, Plan& plan) {
     differ("flows", config.flows, *keys / 2);
 }
 
-void plan_peers(std::vector<Mac> wanted, const std::vector<Mac>& there, Plan& plan) {
+void plan_peers(std::vector<Peer> wanted, const std::vector<Peer>& there, Plan& plan) {
   std::ranges::sort(wanted);
   std::ranges::set_difference(wanted, there, std::back_inserter(plan.new_peers));
   std::ranges::set_difference(there, wanted, std::back_inserter(plan.old_peers));

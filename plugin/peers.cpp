@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <set>
 
 #include "plugin/error.h"
@@ -11,58 +13,101 @@ namespace xdplb {
 
 namespace {
 
-Mac mac_of(std::uint64_t peer) {
-  Mac mac;
-  for (auto& byte : mac) {
-    byte = static_cast<std::uint8_t>(peer);
-    peer >>= 8;
+// A link address, with 0 as its second word, or an address.
+using Words = std::array<__u64, 2>;
+
+constexpr Words none{};
+
+Words words_of(const Peer& peer) {
+  Words words{};
+  if (const auto* mac = std::get_if<Mac>(&peer))
+    words[0] = lb_peer(mac->data());
+  else
+    words = std::bit_cast<Words>(std::get<Address>(peer).bytes());
+  return words;
+}
+
+// All places of one kind of peer, as they are and as they become.
+class Places {
+ public:
+  Places(const Pins& pins, bool links) : meta_(pins.meta()), links_(links) {
+    for (std::size_t i = 0; i < places_.size(); i++)
+      places_[i] = {load(first(i)), links ? 0 : load(meta_.peer_addr[i][1])};
   }
-  return mac;
-}
 
-using Places = std::array<__u64, LB_PEER_PLACES>;
-
-Places places_of(const Pins& pins) {
-  Places places{};
-  std::ranges::transform(pins.meta().peer, places.begin(),
-                         [](const auto& place) { return load(place); });
-  return places;
-}
-
-void put(Places& places, std::uint64_t peer) {
-  for (std::uint32_t attempt = 0; attempt < LB_PEER_TRIES; attempt++) {
-    auto& place = places[lb_peer_place(peer, attempt)];
-    if (place != 0) continue;
-    place = peer;
-    return;
+  [[nodiscard]] std::vector<Peer> all() const {
+    std::vector<Peer> peers;
+    for (const auto& place : places_)
+      if (place != none) peers.push_back(peer_at(place));
+    std::ranges::sort(peers);
+    return peers;
   }
-  throw Error("there is no room for peer " + to_string(mac_of(peer)), "have fewer peers");
-}
+
+  void become(const std::vector<Peer>& peers) {
+    std::set<Words> wanted;
+    for (const auto& peer : peers)
+      if (std::holds_alternative<Mac>(peer) == links_) wanted.insert(words_of(peer));
+    for (auto& place : places_)
+      if (wanted.erase(place) == 0) place = none;
+    for (const auto& words : wanted) put(words);
+  }
+
+  // Returns whether there are any.
+  bool write() {
+    for (std::size_t i = 0; i < places_.size(); i++) {
+      if (load(first(i)) != places_[i][0]) store(first(i), places_[i][0]);
+      if (!links_ && load(meta_.peer_addr[i][1]) != places_[i][1])
+        store(meta_.peer_addr[i][1], places_[i][1]);
+    }
+    return std::ranges::any_of(places_, [](const auto& place) { return place != none; });
+  }
+
+ private:
+  [[nodiscard]] __u64& first(std::size_t place) const {
+    return links_ ? meta_.peer[place] : meta_.peer_addr[place][0];
+  }
+
+  [[nodiscard]] Peer peer_at(const Words& words) const {
+    if (!links_) return Address(std::bit_cast<std::array<std::uint8_t, 16>>(words));
+    Mac mac;
+    std::memcpy(mac.data(), words.data(), mac.size());  // little-endian, as flow.h demands
+    return mac;
+  }
+
+  void put(const Words& words) {
+    for (std::uint32_t attempt = 0; attempt < LB_PEER_TRIES; attempt++) {
+      auto& place = places_[lb_peer_place(words[0] + words[1], attempt)];
+      if (place != none) continue;
+      place = words;
+      return;
+    }
+    throw Error("there is no room for peer " + to_string(peer_at(words)), "have fewer peers");
+  }
+
+  lb_meta& meta_;
+  bool links_;
+  std::array<Words, LB_PEER_PLACES> places_{};
+};
 
 }  // namespace
 
-std::vector<Mac> peers_of(const Pins& pins) {
-  std::vector<Mac> all;
-  for (const auto peer : places_of(pins))
-    if (peer != 0) all.push_back(mac_of(peer));
-  std::ranges::sort(all);
+std::vector<Peer> peers_of(const Pins& pins) {
+  auto all = Places(pins, true).all();
+  for (const auto& peer : Places(pins, false).all()) all.push_back(peer);
   return all;
 }
 
-void set_peers(const Pins& pins, const std::vector<Mac>& peers) {
-  std::set<std::uint64_t> wanted;
-  for (const auto& mac : peers) wanted.insert(lb_peer(mac.data()));
-  if (wanted.size() > LB_PEERS)
-    throw Error(std::to_string(wanted.size()) + " peers are more than " + std::to_string(LB_PEERS),
+void set_peers(const Pins& pins, const std::vector<Peer>& peers) {
+  if (peers.size() > LB_PEERS)
+    throw Error(std::to_string(peers.size()) + " peers are more than " + std::to_string(LB_PEERS),
                 "have fewer peers");
-  const bool any = !wanted.empty();
-  auto places = places_of(pins);
-  for (auto& place : places)
-    if (wanted.erase(place) == 0) place = 0;
-  for (const auto peer : wanted) put(places, peer);
-  for (std::size_t i = 0; i < places.size(); i++)
-    if (__u64& place = pins.meta().peer[i]; load(place) != places[i]) store(place, places[i]);
-  store(pins.arena().as<lb_arena_head>()[0].peers, std::uint32_t{any});
+  Places links(pins, true);
+  Places addresses(pins, false);
+  links.become(peers);
+  addresses.become(peers);
+  const std::uint32_t kinds =
+      (links.write() ? LB_PEERS_LINKS : 0) | (addresses.write() ? LB_PEERS_ADDRESSES : 0);
+  store(pins.arena().as<lb_arena_head>()[0].peers, kinds);
 }
 
 }  // namespace xdplb

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The other nodes of the same services, by their link addresses: a service's frame from one of them
-// has been balanced already, and goes to this host's own stack (bpf/peer.h).
+// The other nodes of the same services: what one of them sent for a service has been balanced
+// already, and is for this host's own stack (bpf/peer.h), or has a second chance (bpf/second.h).
 #pragma once
 
 #include <vector>
@@ -10,11 +10,11 @@
 
 namespace xdplb {
 
-// In order. Callers hold PinLock.
-std::vector<Mac> peers_of(const Pins& pins);
+// In order, link addresses first. Callers hold PinLock.
+std::vector<Peer> peers_of(const Pins& pins);
 
 // Those that stay are known all the while; killed, it leaves some of both. Throws Error, and
 // changes nothing, where there are more than LB_PEERS.
-void set_peers(const Pins& pins, const std::vector<Mac>& peers);
+void set_peers(const Pins& pins, const std::vector<Peer>& peers);
 
 }  // namespace xdplb

@@ -45,8 +45,8 @@ struct ServicePlan {
 struct Plan {
   std::vector<ServicePlan> services{};  // those that change
   std::vector<std::string> load{};      // interfaces
-  std::vector<Mac> new_peers{};
-  std::vector<Mac> old_peers{};  // that go
+  std::vector<Peer> new_peers{};
+  std::vector<Peer> old_peers{};  // that go
   std::vector<std::string> unload{};
   Notes notes{};
 

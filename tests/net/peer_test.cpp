@@ -52,17 +52,16 @@ BOOST_AUTO_TEST_CASE(peers_of_a_file) {
   const auto write = [&](const std::string& peers) {
     std::ofstream(file) << peers << "\n" << nodes.node.require("save");
   };
-  write("peers = [\"02:00:00:00:00:01\", \"02:00:00:00:00:02\"]");
+  write("peers = [\"02:00:00:00:00:01\", \"10.2.0.21\"]");
   const auto planned = nodes.node.run("plan " + file);
   BOOST_TEST(planned.status == 5);
-  BOOST_TEST(planned.out.find("Peer 02:00:00:00:00:02: added") != std::string::npos);
+  BOOST_TEST(planned.out.find("Peer 10.2.0.21: added") != std::string::npos);
   BOOST_TEST(nodes.node.require("peer list").empty());
   nodes.node.require("apply " + file);
   BOOST_TEST(nodes.node.json("peer list").size() == 2U);
   BOOST_TEST(nodes.node.require("apply " + file) == "Nothing to do.\n");
   const auto saved = nodes.node.require("save");
-  BOOST_TEST(saved.find("peers = [\"02:00:00:00:00:01\", \"02:00:00:00:00:02\"]") !=
-             std::string::npos);
+  BOOST_TEST(saved.find("peers = [\"02:00:00:00:00:01\", \"10.2.0.21\"]") != std::string::npos);
   nodes.node.require("peer del 02:00:00:00:00:01");
   BOOST_TEST(nodes.node.run("plan " + file).status == 5);
 }
@@ -70,8 +69,9 @@ BOOST_AUTO_TEST_CASE(peers_of_a_file) {
 BOOST_AUTO_TEST_CASE(what_is_refused) {
   TwoNodes nodes(true);
   nodes.node.require("peer add 02:00:00:00:00:01");
-  for (const std::string line : {"peer add 02:00:00:00:00:01", "peer del 02:00:00:00:00:02",
-                                 "peer add 01:00:5e:00:00:01", "peer add x", "peer add"}) {
+  for (const std::string line :
+       {"peer add 02:00:00:00:00:01", "peer del 02:00:00:00:00:02", "peer add 01:00:5e:00:00:01",
+        "peer add 0.0.0.0", "peer del 10.2.0.21", "peer add x", "peer add"}) {
     const auto refused = nodes.node.run(line);
     BOOST_TEST(refused.status == 2, line);
     BOOST_TEST(!refused.err.empty());

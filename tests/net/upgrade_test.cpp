@@ -99,6 +99,8 @@ BOOST_AUTO_TEST_CASE(connections_survive) {
   const auto other = to_other();
   Farmed farmed("", "ipv4", "", counts(200, 1000));
   farmed.service.drain("web2");
+  const int kept = farmed.survive().open("web2");
+  BOOST_TEST(kept > 0);
   for (int i = 0; i < counts(2, 30); ++i) {
     const auto before = tag(farmed.loader);
     auto running = std::async(std::launch::async,
@@ -108,8 +110,11 @@ BOOST_AUTO_TEST_CASE(connections_survive) {
     const auto outcome = running.get();
     BOOST_TEST(outcome.status == 0, outcome.err);
     BOOST_TEST(tag(farmed.loader) != before);
-    farmed.survive_without("web2");
+    const auto after = farmed.survive();
+    BOOST_TEST(after.open("web2") == kept);
+    BOOST_TEST(after.greeted("web2") == 0);
   }
+  farmed.survive_without("web2");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

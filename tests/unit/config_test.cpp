@@ -12,7 +12,7 @@ namespace {
 
 constexpr auto whole = R"(# a comment
 cluster-key = "000102030405060708090a0b0c0d0e0f"
-peers = ["02:00:00:00:00:01", "02:00:00:00:00:02"]
+peers = ["02:00:00:00:00:01", "2001:db8::1"]
 arena = "8M"
 flows = 4096
 exceptions = 8192
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(everything_is_read) {
   BOOST_TEST_REQUIRE(config.services.size() == 3U);
   BOOST_TEST(config.services[2].options.second_chance);
   BOOST_TEST((config.peers.value() ==
-              std::vector<Mac>{parse_mac("02:00:00:00:00:01"), parse_mac("02:00:00:00:00:02")}));
+              std::vector<Peer>{parse_mac("02:00:00:00:00:01"), Address::parse("2001:db8::1")}));
   const auto& web = config.services[0];
   auto expected = default_options(web.id);
   expected.ping = true;
@@ -193,6 +193,7 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   check_mistake(service + "forward = \"l3\"", "f:3:11: forward 'l3' is neither l2, ipip");
   check_mistake("peers = [\"02:00:00:00:00:01\", \"02:00:00:00:00:01\"]",
                 "f:1:31: peer 02:00:00:00:00:01 is there twice");
+  check_mistake("peers = [\"224.0.0.1\"]", "f:1:10: peer '224.0.0.1' is no unicast address");
   check_mistake(service + "ping = 1", "f:3:8: ping is neither true nor false");
   check_mistake(service + "affinity = 33", "f:1:1: affinity 33 of service 192.0.2.10:80/tcp has");
   check_mistake(service + "slots = 1000", "f:1:1: 1000 slots: not a power of two");
