@@ -3,6 +3,12 @@
 
 // Web servers that run the component too.
 
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
 #include <cstdlib>
 
 #include "tests/net/fixture.h"
@@ -21,39 +27,67 @@ inline void route_vips(const Site& site, bool v4, const Words& nodes) {
   site.router.ip({line});
 }
 
-// The component on a web server's eth0, with maps of its own; in a chain where the guest has them,
-// the first behind xdp-filter, whose pins are by the interface's name. Lines as Loader has them.
+// The component on a web server's eth0, with maps of its own. In the guest it is in a chain, behind
+// xdp-filter, with a bpffs of its own: xdp-filter's pins are by the interface's name. Lines as
+// Loader has them.
 class SecondNode {
  public:
-  SecondNode(const Host& at, std::size_t number, const std::string& options = "")
-      : host(at),
-        loader_(at),
-        pins_(" -p /sys/fs/bpf/node" + std::to_string(number)),
-        filtered_(number == 0 && std::getenv("XDPLB_GUEST") != nullptr) {
+  SecondNode(Host& at, std::size_t number, const std::string& options = "")
+      : host(at), loader_(at), pins_(" -p /sys/fs/bpf/node" + std::to_string(number)) {
     for (const std::string family : {"ipv4", "ipv6"})
       at.sysctl(family + "/conf/eth0/forwarding", "1");
-    if (filtered_) at.require({"xdp-filter", "load", "-m", "skb", "-f", "tcp", "eth0"});
+    if (std::getenv("XDPLB_GUEST") != nullptr) {
+      seclude(at);
+      at.require(inside({"xdp-filter", "load", "-m", "skb", "-f", "tcp", "eth0"}));
+    }
     require("load eth0 -m skb --single-ok --object " XDP_LB_OBJECT " " + options);
   }
   ~SecondNode() {
     (void)run("unload --all");
-    if (filtered_) (void)host.run({"xdp-filter", "unload", "eth0"});
+    if (!prefix_.empty()) (void)host.run(inside({"xdp-filter", "unload", "eth0"}));
   }
   SecondNode(const SecondNode&) = delete;
   SecondNode& operator=(const SecondNode&) = delete;
 
-  [[nodiscard]] Outcome run(const std::string& line) const { return loader_.run(line + pins_); }
-  std::string require(const std::string& line) const { return loader_.require(line + pins_); }
+  [[nodiscard]] Outcome run(const std::string& line) const {
+    return host.run(inside(loader_.command(line + pins_)));
+  }
+  std::string require(const std::string& line) const {
+    return host.require(inside(loader_.command(line + pins_)));
+  }
   [[nodiscard]] nlohmann::json json(const std::string& line) const {
-    return loader_.json(line + pins_);
+    return nlohmann::json::parse(require(line + " --json"));
   }
 
   const Host& host;
 
  private:
+  // A process whose mount namespace has another bpffs.
+  void seclude(Host& at) {
+    const auto keeper = at.start([] {
+      if (::unshare(CLONE_NEWNS) != 0 ||
+          ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          ::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0 ||
+          ::mkdir("/sys/fs/bpf/secluded", 0700) != 0)
+        return 1;
+      while (true) ::pause();
+    });
+    prefix_ = {"nsenter", "-m", "-t", std::to_string(keeper), "--"};
+    BOOST_REQUIRE(wait_until(
+        [&] {
+          return at.run(inside({"test", "-d", "/sys/fs/bpf/secluded"})).status == 0;
+        },
+        10));
+  }
+  [[nodiscard]] Words inside(const Words& command) const {
+    auto words = prefix_;
+    words.insert(words.end(), command.begin(), command.end());
+    return words;
+  }
+
   Loader loader_;
   std::string pins_;
-  bool filtered_;
+  Words prefix_{};
 };
 
 }  // namespace xdplb::test

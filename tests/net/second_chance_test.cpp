@@ -22,7 +22,7 @@ class Nodes {
   Nodes(bool v4, const std::string& second, std::size_t webs = 2, const std::string& options = "")
       : v4_(v4), second_(second), balanced_("skb") {
     for (std::size_t web = 0; web < webs; web++)
-      nodes_.push_back(std::make_unique<SecondNode>(site().webs[web], web, options));
+      nodes_.push_back(std::make_unique<SecondNode>(balanced_.site.webs[web], web, options));
     for (const auto& node : nodes_) {
       node->require("peer add " + mac_of(site().balancer));
       for (const auto& peer : nodes_)

@@ -5,8 +5,6 @@
 
 namespace xdplb::test {
 
-namespace {
-
 void open_tunnels(const Site& site) {
   for (const auto* module : {"ipip", "sit", "ip6_tunnel", "ip_gre", "ip6_gre", "fou", "fou6"})
     site.router.require({"modprobe", module});
@@ -22,8 +20,6 @@ void open_tunnels(const Site& site) {
     web.require(split("ip -6 fou add port 6080 gue"));
   }
 }
-
-}  // namespace
 
 ChainedSite::ChainedSite(const std::string& mode, const std::string& ifnames) {
   open_tunnels(site);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tests/net/distributed.h"
+
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <set>
+
+#include "plugin/hex.h"
+
+namespace xdplb::test {
+
+Distributed::Distributed(bool v4, const std::string& options, int nodes,
+                         const std::vector<int>& servers,
+                         const std::function<void(const Site&)>& prepare)
+    : v4_(v4),
+      all_(counts(200, 1000)),
+      balanced_("skb"),
+      service_(balanced_.loader, vip(10, v4) + ":7/tcp") {
+  prepare(site());
+  const std::string key = "/run/nodes.key";
+  std::ofstream(key) << hex(pinned_cluster_key());
+  site().router.sysctl(v4 ? "ipv4/fib_multipath_hash_policy" : "ipv6/fib_multipath_hash_policy",
+                       "1");
+  for (std::size_t i = 0; i < static_cast<std::size_t>(nodes); i++)
+    nodes_.push_back(std::make_unique<SecondNode>(site().webs[i], i, "--key-file " + key));
+  for (const auto& node : nodes_) {
+    for (std::size_t i = 0; i < nodes_.size(); i++) {
+      if (nodes_[i] == node) continue;
+      node->require("peer add " + mac_of(nodes_[i]->host));
+      node->require("peer add " + address(static_cast<int>(i) + 1));
+    }
+    node->require("service add " + service_.id() + " " + options);
+  }
+  for (const int server : servers) {
+    service_.add({server});
+    each("backend add " + service_.id() + " " + address(server));
+  }
+  route(servers);
+  farm_ = std::make_unique<Farm>(site(), service_);
+  const auto report = farm_->open(all_);
+  BOOST_REQUIRE_MESSAGE(report.open() == all_, report.text());
+}
+
+void Distributed::each(const std::string& line, const std::function<void()>& between) {
+  std::set<std::string> digests;
+  for (const auto& node : nodes_) {
+    node->require(line);
+    between();
+  }
+  for (const auto& node : nodes_) digests.insert(node->json("digest").at("tables"));
+  BOOST_TEST(digests.size() == 1U, line);
+}
+
+void Distributed::route(const std::vector<int>& nodes) const {
+  Words addresses;
+  for (const int node : nodes) addresses.push_back(address(node));
+  route_vips(balanced_.site, v4_, addresses);
+}
+
+Report Distributed::survive() {
+  auto report = farm_->exchange();
+  BOOST_TEST(report.open() == all_, report.broken() << " broke:" << report.text());
+  BOOST_TEST(report.failed() == 0, report.text());
+  return report;
+}
+
+}  // namespace xdplb::test

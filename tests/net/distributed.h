@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+// Balancers without machines of their own: a router spreads a VIP by ECMP over servers, each of
+// which balances and serves. Live connections count what breaks.
+
+#include "tests/net/farm.h"
+#include "tests/net/peers.h"
+
+namespace xdplb::test {
+
+// The balancer of the site gets no packets: it has the model's service, and its key.
+class Distributed {
+ public:
+  // So many nodes, web1, web2, ...; some of them serve. The service's options.
+  Distributed(
+      bool v4, const std::string& options, int nodes, const std::vector<int>& servers,
+      const std::function<void(const Site&)>& prepare = [](const Site&) {});
+
+  // What is said at all nodes, one after another; then does what is said between them. They agree
+  // in the end.
+  void each(
+      const std::string& line, const std::function<void()>& between = [] {});
+  void route(const std::vector<int>& nodes) const;
+  Report survive();  // all live on, and no fresh one fails
+
+  [[nodiscard]] Site& site() { return balanced_.site; }
+  [[nodiscard]] Farm& farm() { return *farm_; }
+  [[nodiscard]] const std::string& id() const { return service_.id(); }
+  [[nodiscard]] std::string address(int server) const { return web(server, 1, v4_).address; }
+  [[nodiscard]] int all() const { return all_; }
+
+ private:
+  bool v4_;
+  int all_;
+  Balanced balanced_;
+  TestService service_;
+  std::vector<std::unique_ptr<SecondNode>> nodes_{};
+  std::unique_ptr<Farm> farm_{};
+};
+
+}  // namespace xdplb::test
