@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "tests/net/cli_fixture.h"
+#include "tests/net/daemons.h"
 
 namespace xdplb::test {
 namespace {
@@ -122,26 +123,6 @@ BOOST_AUTO_TEST_CASE(bad_lines) {
                           {"announce 192.0.2.10", 2, "192.0.2.10"}});
 }
 
-// The example of the package, with the addresses of the site.
-std::string example(const std::string& name) {
-  std::ifstream in(XDP_LB_EXAMPLES "/" + name);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  BOOST_REQUIRE(!text.empty());
-  for (const auto& [from, to] : {std::pair<std::string, std::string>{"10.0.0.254", "10.2.0.1"},
-                                 {"10.0.0.1", "10.2.0.11"},
-                                 {"fd00::254", "fd00:2::1"},
-                                 {"fd00::1", "fd00:2::11"}})
-    for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-      text.replace(at, from.size(), to);
-  const auto file = "/run/" + name;
-  std::ofstream(file) << text;
-  return file;
-}
-
-void start_bird(Host& host, const std::string& file) {
-  host.start({"bird", "-f", "-c", file, "-s", file + ".ctl", "-P", file + ".pid"});
-}
-
 void start_frr(Host& host) {
   const std::string home = "/run/frr";
   std::filesystem::create_directory(home);
@@ -155,7 +136,7 @@ void start_frr(Host& host) {
   };
   daemon("zebra", home + "/zebra.conf");
   BOOST_REQUIRE(wait_until([&] { return std::filesystem::exists(home + "/api"); }, 20));
-  daemon("bgpd", example("frr.conf"));
+  daemon("bgpd", example("frr.conf", "10.2.0.11", "fd00:2::11"));
 }
 
 // The router takes what the node announces, and nothing else leads to VIPs.
@@ -187,7 +168,7 @@ BOOST_DATA_TEST_CASE(by_a_routing_daemon, data::make(Words{"bird", "frr"}), daem
   auto& [site, loader] = balanced;
   start_router(site.router);
   if (daemon == "bird")
-    start_bird(site.balancer, example("bird.conf"));
+    start_bird(site.balancer, example("bird.conf", "10.2.0.11", "fd00:2::11"));
   else
     start_frr(site.balancer);
   TestService service(loader, vip(10) + ":80/tcp");

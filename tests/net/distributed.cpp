@@ -6,6 +6,7 @@
 #include <set>
 
 #include "plugin/hex.h"
+#include "tests/net/daemons.h"
 
 namespace xdplb::test {
 
@@ -55,6 +56,49 @@ void Distributed::route(const std::vector<int>& nodes) const {
   Words addresses;
   for (const int node : nodes) addresses.push_back(address(node));
   route_vips(balanced_.site, v4_, addresses);
+}
+
+void Distributed::start_daemons(const std::vector<int>& servers) {
+  std::string router =
+      "router id 10.2.0.1;\nprotocol device {}\n"
+      "protocol kernel { merge paths on; ipv4 { import none; export all; }; }\n"
+      "protocol kernel { merge paths on; ipv6 { import none; export all; }; }\n"
+      "template bgp node { local as 64512; connect delay time 1; error wait time 1, 2; }\n";
+  for (const int number : servers) {
+    const auto v4 = web(number).address;
+    const auto v6 = web(number, 1, false).address;
+    router +=
+        "protocol bgp from node { neighbor " + v4 +
+        " as 64513; ipv4 { import all; export none; }; }\nprotocol bgp from node { neighbor " + v6 +
+        " as 64513; ipv6 { import all; export none; }; }\n";
+    start_bird(server(number), example("bird.conf", v4, v6));
+  }
+  const std::string file = "/run/router.conf";
+  std::ofstream(file) << router;
+  start_bird(site().router, file);
+}
+
+pid_t Distributed::announce(int number) {
+  const auto& node = nodes_.at(static_cast<std::size_t>(number - 1));
+  return server(number).start(node->command("announce --interval 1"));
+}
+
+void Distributed::stop(int number, pid_t announcing) { server(number).stop(announcing); }
+
+void Distributed::leave(int number) {
+  nodes_.at(static_cast<std::size_t>(number - 1))->require("unload eth0");
+}
+
+std::size_t Distributed::announced() const {
+  const auto to = vip(10, v4_);
+  const auto routes = nlohmann::json::parse(balanced_.site.router.require(
+      {"ip", v4_ ? "-4" : "-6", "-j", "route", "show", "proto", "bird"}));
+  std::size_t all = 0;
+  for (const auto& route : routes) {
+    if (to.find(route.at("dst").get<std::string>()) == std::string::npos) continue;
+    all += route.contains("nexthops") ? route.at("nexthops").size() : 1;
+  }
+  return all;
 }
 
 Report Distributed::survive() {

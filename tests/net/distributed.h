@@ -24,6 +24,16 @@ class Distributed {
   void route(const std::vector<int>& nodes) const;
   Report survive();  // all live on, and no fresh one fails
 
+  // BIRD at the router, which takes what these servers announce, and at the servers. The VIP's
+  // network stays routed as it is: that is for when nobody announces it.
+  void start_daemons(const std::vector<int>& servers);
+  // 'xdp-lb announce' there; it withdraws when it is stopped.
+  pid_t announce(int server);
+  void stop(int server, pid_t announcing);
+  void leave(int server);  // the component is unloaded there
+  // How many next hops the router has from BIRD.
+  [[nodiscard]] std::size_t announced() const;
+
   [[nodiscard]] Site& site() { return balanced_.site; }
   [[nodiscard]] Farm& farm() { return *farm_; }
   [[nodiscard]] const std::string& id() const { return service_.id(); }
@@ -31,6 +41,10 @@ class Distributed {
   [[nodiscard]] int all() const { return all_; }
 
  private:
+  [[nodiscard]] Host& server(int number) {
+    return site().webs[static_cast<std::size_t>(number - 1)];
+  }
+
   bool v4_;
   int all_;
   Balanced balanced_;

@@ -3,6 +3,7 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
 
 #include "tests/net/distributed.h"
 
@@ -51,6 +52,42 @@ BOOST_AUTO_TEST_CASE(a_server_drains_and_goes) {
   site.survive();
   BOOST_TEST(site.farm().renew(site.all()).open("web3") == 0);
   site.each("backend del --now " + site.id() + " " + site.address(3), [&] { site.survive(); });
+}
+
+boost::test_tools::assertion_result has_bird(boost::unit_test::test_unit_id) {
+  boost::test_tools::assertion_result result(std::filesystem::exists("/usr/sbin/bird"));
+  result.message() << "bird is missing";
+  return result;
+}
+
+// Two servers announce the VIP by BGP, and the third has a static route, for when they don't.
+BOOST_TEST_DECORATOR(*boost::unit_test::precondition(has_bird))
+BOOST_DATA_TEST_CASE(announced_and_withdrawn, data::make(families), family) {
+  Distributed site(family == "ipv4", "--second-chance on", 3, {1, 2, 3});
+  site.route({3});
+  site.survive();
+  site.start_daemons({1, 2});
+  const auto announced = [&](std::size_t hops) {
+    BOOST_REQUIRE(wait_until([&] { return site.announced() == hops; }, 120));
+    site.survive();
+  };
+  const auto web1 = site.announce(1);
+  announced(1);
+  auto web2 = site.announce(2);
+  announced(2);
+  site.each("backend drain " + site.id() + " " + site.address(1), [&] { site.survive(); });
+  site.farm().renew(site.all() / 2);
+  site.stop(1, web1);
+  announced(1);
+  site.stop(2, web2);
+  announced(0);
+  web2 = site.announce(2);
+  announced(1);
+  // Web1 has withdrawn; when its connections have ended, it goes.
+  BOOST_TEST(site.farm().renew(site.all()).open("web1") == 0);
+  site.each("backend del --now " + site.id() + " " + site.address(1), [&] { site.survive(); });
+  site.leave(1);
+  site.survive();
 }
 
 // Connections that were opened after a change, and come to nodes that didn't see it.

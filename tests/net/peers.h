@@ -49,14 +49,14 @@ class SecondNode {
   SecondNode(const SecondNode&) = delete;
   SecondNode& operator=(const SecondNode&) = delete;
 
-  [[nodiscard]] Outcome run(const std::string& line) const {
-    return host.run(inside(loader_.command(line + pins_)));
-  }
-  std::string require(const std::string& line) const {
-    return host.require(inside(loader_.command(line + pins_)));
-  }
+  [[nodiscard]] Outcome run(const std::string& line) const { return host.run(command(line)); }
+  std::string require(const std::string& line) const { return host.require(command(line)); }
   [[nodiscard]] nlohmann::json json(const std::string& line) const {
     return nlohmann::json::parse(require(line + " --json"));
+  }
+
+  [[nodiscard]] Words command(const std::string& line) const {
+    return inside(loader_.command(line + pins_));
   }
 
   const Host& host;

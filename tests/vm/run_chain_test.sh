@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # run_chain_test.sh KERNEL ROOT FULL TEST BINARY FILE...: runs the chain tests in the guest. TEST is
 # what Boost.Test's --run_test takes, FULL the same with XDPLB_TEST_FULL=1; the files are the loader,
-# named xdp-lb, the BPF objects, and the manual page xdp-lb.7.scd for the tests of it.
+# named xdp-lb, the BPF objects, the manual page xdp-lb.7.scd and the example bird.conf, which tests
+# go by.
 set -euo pipefail
 
 guest=$(dirname "$(realpath "$0")")/guest
