@@ -158,7 +158,8 @@ static __noinline int find_inner(struct xdp_md *ctx, const struct packet *pkt)
 	       inner_ports(data, end, &s->flow);
 }
 
-/* Finds the packet in the outer header of pkt: lb_scratch's flow, and outer, but for its MTU. */
+/* Finds the packet in the outer header pkt: lb_scratch's flow, and of outer the port and the
+ * size of the tunnel's own header. */
 static __noinline int find_packed(struct xdp_md *ctx, const struct packet *pkt)
 {
 	void *data = (void *)(long)ctx->data;
@@ -170,8 +171,6 @@ static __noinline int find_packed(struct xdp_md *ctx, const struct packet *pkt)
 	if (!s || pkt->l4 > INNER_REACH || pkt->part)
 		return false;
 	s->outer.size = 0;
-	s->outer.dst[0] = pkt->dst[0];
-	s->outer.dst[1] = pkt->dst[1];
 	s->flow.bytes = pkt->bytes;
 	proto = outer_carries(data + at, end, pkt->proto, &s->outer);
 	return proto && inner_ip(data, end, at + s->outer.size, proto, false, &s->flow) &&

@@ -39,10 +39,10 @@ struct packet {
 enum parsed {
 	PARSED,		 /* all of struct packet is set */
 	PARSED_FRAGMENT, /* likewise, of a first fragment */
-	/* addresses and family are set, ports and proto are not: */
+	/* addresses and family are set, ports are not: */
 	PARSED_LATER_FRAGMENT, /* proto is set as well, as far as it can be told */
 	PARSED_ICMP,	       /* proto and l4 are set as well; the message is whole */
-	PARSED_OTHER,	       /* neither of these */
+	PARSED_OTHER,	       /* likewise; what that is, and whether whole, isn't known */
 	PARSED_MALFORMED,      /* family is LB_NO_FAMILY where addresses aren't there */
 	PARSED_NOT_IP,	       /* only bytes is set */
 };

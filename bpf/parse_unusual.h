@@ -121,11 +121,13 @@ static __always_inline enum parsed parse_ipv6(void *data, void *end, __u32 frame
 			}
 			fragment |= (ext->word & bpf_htons(1)) != 0;
 		} else if (pkt->proto == IPV6_ROUTING && (ext->word & bpf_htons(0xff))) {
-			return PARSED_OTHER;
+			break;
 		}
 		at += extension_size(pkt->proto, ext);
 		pkt->proto = ext->nexthdr;
 	}
+	pkt->l4 = at;
+	pkt->part = fragment;
 	return PARSED_OTHER;
 }
 

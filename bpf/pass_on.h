@@ -8,8 +8,8 @@
 
 #include "forward.h"
 
-/* The hops that a packet has left when it is passed on: however far the tables of nodes
- * differ, it isn't passed on more often. */
+/* The hops that a packet has left, the next one included, when it is passed on: however far
+ * the tables of nodes differ, it isn't passed on more often. */
 #define LB_SECOND_HOPS 4
 
 static __always_inline __u8 hops_of(void *l3, __u8 family)
@@ -65,8 +65,19 @@ static __always_inline __u64 set_outer(void *l3, __u8 family, const struct lb_ne
 	return checksum_words(&v4->saddr, 2 * sizeof(v4->saddr), sum);
 }
 
-static __always_inline bool rewrite_outer(struct xdp_md *ctx, const struct way *way,
-					  const struct lb_next_hop *next)
+/* May the outer header of s be one to there, but for its addresses? */
+static __always_inline bool fits_outer(const struct lb_scratch *s, const struct lb_next_hop *next)
+{
+	__u32 ip = s->pkt.family == LB_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+
+	return is_tunnel(next->forward) && next->family == s->pkt.family &&
+	       s->pkt.l4 - s->pkt.l3 == ip && s->outer.size == tunnel_size(next->forward) &&
+	       (!s->outer.wire_port || s->outer.wire_port == next->wire_port);
+}
+
+/* Returns why it can't, or 0. */
+static __always_inline enum lb_reason rewrite_outer(struct xdp_md *ctx, const struct way *way,
+						    const struct lb_next_hop *next)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
@@ -76,15 +87,17 @@ static __always_inline bool rewrite_outer(struct xdp_md *ctx, const struct way *
 	__u64 sum;
 
 	if (outer + sizeof(struct ipv6hdr) > end || inner + sizeof(struct iphdr) > end ||
-	    (void *)(udp + 1) > end || !hop_down(outer, way->pkt->family))
-		return false;
+	    (void *)(udp + 1) > end)
+		return LB_INTERNAL;
+	if (!hop_down(outer, way->pkt->family))
+		return LB_TTL_EXPIRED;
 	sum = less_hops(inner, way->flow->family) + set_outer(outer, way->pkt->family, next);
 	if (way->pkt->proto == IPPROTO_UDP && udp->check) {
 		udp->check = checksum_fold(sum + (__u16)~udp->check);
 		if (!udp->check)
 			udp->check = 0xffff;
 	}
-	return true;
+	return 0;
 }
 
 static __always_inline int pass_on(struct xdp_md *ctx, const struct way *way, enum growth growth)
@@ -92,18 +105,21 @@ static __always_inline int pass_on(struct xdp_md *ctx, const struct way *way, en
 	struct lb_next_hop *next = next_hop(ctx, way->lookup, way->backend);
 	const struct packet *pkt = way->pkt;
 	__u32 len = pkt->bytes - pkt->l3;
+	struct lb_scratch *s = scratch();
+	enum lb_reason reason;
 	void *data;
 
-	if (!next || next->reason)
-		return leave_service(pkt, way->service, next ? next->reason : LB_INTERNAL,
-				     XDP_DROP);
+	/* it may have become another since it was chosen */
+	if (!s || !next || next->reason || !fits_outer(s, next))
+		return leave_service(pkt, way->service, LB_FROM_PEER, XDP_PASS);
 	if (next->mtu && len > next->mtu && !is_aggregate(ctx, len))
 		return leave_service(pkt, way->service, LB_TOO_BIG, XDP_DROP);
 	data = (void *)(long)ctx->data;
 	if (!fit_vlan(data, (void *)(long)ctx->data_end, pkt, next->vlan))
 		return leave_service(pkt, way->service, LB_VLAN_MISMATCH, XDP_DROP);
-	if (!rewrite_outer(ctx, way, next))
-		return leave_service(pkt, way->service, LB_TTL_EXPIRED, XDP_DROP);
+	reason = rewrite_outer(ctx, way, next);
+	if (reason)
+		return leave_service(pkt, way->service, reason, XDP_DROP);
 	return leave_forwarded(pkt, next, send_frame(ctx, &next->hop, growth));
 }
 

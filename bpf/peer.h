@@ -46,12 +46,15 @@ static __always_inline bool is_balanced(struct xdp_md *ctx, const struct lookup 
 	return unlikely(peers_of(lookup) & LB_PEERS_LINKS) && is_from_peer(ctx);
 }
 
-/* Is the packet's source the address of a peer? */
+/* Is the packet's source the address of a peer? No node's is in ::/64, where IPv4 addresses
+ * and empty places are. */
 static __noinline int is_of_peer(const struct packet *pkt)
 {
 	struct lb_meta *meta;
 	__u32 zero = 0, i;
 
+	if (pkt->family == LB_IPV6 && !pkt->src[0])
+		return 0;
 	meta = bpf_map_lookup_elem(&lb_meta, &zero);
 	if (!meta)
 		return 0;

@@ -126,27 +126,19 @@ static __always_inline bool is_sender(struct xdp_md *ctx, const struct lb_scratc
 	       lb_peer(next->hop.dst) == lb_peer(data + ETH_ALEN);
 }
 
-/* May the packet's outer header be one to there, but for its addresses? */
-static __always_inline bool fits_outer(const struct lb_scratch *s, const struct lb_next_hop *next)
-{
-	return next->family == s->pkt.family &&
-	       outer_size(next) == s->pkt.l4 - s->pkt.l3 + s->outer.size &&
-	       (!s->outer.wire_port || s->outer.wire_port == next->wire_port);
-}
-
 enum standing {
 	UNFIT, /* this host, or it keeps no flows, or there is no way to it */
 	FIT,
 	SENDER,
 };
 
-static __always_inline enum standing standing(struct xdp_md *ctx, const struct way *way,
-					      const struct lb_scratch *s, __u32 handle)
+static __always_inline enum standing standing_of(struct xdp_md *ctx, const struct way *way,
+						 const struct lb_scratch *s, __u32 handle)
 {
 	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
 	struct lb_next_hop *next;
 
-	if (!backend || backend->head.local || backend->conf.service != way->service)
+	if (!handle || !backend || backend->head.local || backend->conf.service != way->service)
 		return UNFIT;
 	next = next_hop(ctx, way->lookup, handle);
 	if (!next || next->reason || (s->kind == IN_OUTER && !fits_outer(s, next)))
@@ -162,8 +154,8 @@ static __always_inline enum standing standing(struct xdp_md *ctx, const struct w
 static __always_inline __u32 another(struct xdp_md *ctx, const struct way *way,
 				     const struct lb_scratch *s, const struct place *place)
 {
-	enum standing previous = standing(ctx, way, s, place->slot.previous);
-	enum standing current = standing(ctx, way, s, place->slot.current);
+	enum standing previous = standing_of(ctx, way, s, place->slot.previous);
+	enum standing current = standing_of(ctx, way, s, place->slot.current);
 	__u32 second;
 
 	if (previous != SENDER && current != SENDER) {
@@ -173,7 +165,7 @@ static __always_inline __u32 another(struct xdp_md *ctx, const struct way *way,
 			return place->slot.current;
 	}
 	second = place_second(way->lookup, place);
-	return standing(ctx, way, s, second) == FIT ? second : 0;
+	return standing_of(ctx, way, s, second) == FIT ? second : 0;
 }
 
 /* May there be a socket that the packet is for? */
@@ -208,11 +200,21 @@ static __always_inline bool is_here(const struct lb_scratch *s, const struct loo
 	return s->kind == FROM_PEER || is_local(s->backend);
 }
 
-/* Of the packet that was set aside, once its backend is known. What belongs elsewhere, in a slot
- * that has changed, stays all the same where this host has the connection: it was opened by
- * way of another node. TIME-WAIT is no connection any more, and the client may have another. */
+/* May this host have a connection that belongs elsewhere, by its table? It was opened by way of
+ * another node, or before the slot changed: all but the slot's three would look in vain. */
+static __always_inline bool may_be_here(const struct lb_scratch *s, const struct lookup *lookup,
+					const struct place *place)
+{
+	return s->kind == FOR_SERVICE && (place->slot.current != place->slot.previous ||
+					  is_local(place_second(lookup, place)));
+}
+
+/* Of the packet that was set aside, once its backend is known. What belongs elsewhere stays all
+ * the same where this host has the connection. TIME-WAIT is none any more, and the client may
+ * have another. */
 static __noinline int second_aside(struct xdp_md *ctx)
 {
+	void *data = (void *)(long)ctx->data;
 	struct lb_scratch *s = scratch();
 	struct lookup lookup;
 	struct place place;
@@ -220,7 +222,8 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	__u32 state, other;
 	bool here;
 
-	if (!s || (s->kind != FROM_PEER && s->kind != FOR_SERVICE && s->kind != IN_OUTER))
+	if (!s || data + 1 > (void *)(long)ctx->data_end || is_group_frame(data) ||
+	    (s->kind != FROM_PEER && s->kind != FOR_SERVICE && s->kind != IN_OUTER))
 		return 0;
 	way = way_aside(s, &lookup);
 	if (s->kind == IN_OUTER)
@@ -229,10 +232,10 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	    !lookup_start(&lookup) || !place_find(&lookup, way.record, way.flow, &place))
 		return 0;
 	here = is_here(s, &lookup, &place);
-	if (here ? way.flow->proto == IPPROTO_UDP : place.slot.current == place.slot.previous)
+	if (here ? way.flow->proto == IPPROTO_UDP : !may_be_here(s, &lookup, &place))
 		return 0;
 	state = socket_state(ctx, &way);
-	if (!here && s->kind == FOR_SERVICE && state && state != LB_TCP_TIME_WAIT)
+	if (!here && state && state != LB_TCP_TIME_WAIT)
 		s->kind = FROM_PEER;
 	if (!here || state)
 		return 0;

@@ -85,7 +85,8 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 		return set_aside(pkt, way.service, 0, REPLY_OF_NAT);
 	if (is_pool(lookup, pkt))
 		return set_aside(pkt, 0, 0, REPLY_TO_POOL);
-	if (pkt->proto == IPPROTO_UDP && unlikely(peers_of(lookup) & LB_PEERS_ADDRESSES))
+	if (pkt->proto == IPPROTO_UDP && unlikely(peers_of(lookup) & LB_PEERS_ADDRESSES) &&
+	    is_of_peer(pkt))
 		return unusual_find(ctx); /* GUE of a peer's, perhaps */
 	return leave(pkt, LB_NOT_SERVICE, XDP_PASS);
 }

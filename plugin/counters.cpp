@@ -53,7 +53,8 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
      "a router's packet-too-big about an outer header: the client is told"},
     {"no-backend-passed", Fate::passed,
      "the service has no backend that takes packets, and passes them on"},
-    {"from-peer", Fate::passed, "balanced by another node already: it is for this host"},
+    {"from-peer", Fate::passed,
+     "for this host: another node has balanced it, or its socket is here"},
 }};
 
 ReasonCounters sum(const Fd& map, std::uint32_t key) {

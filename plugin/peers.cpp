@@ -31,8 +31,10 @@ Words words_of(const Peer& peer) {
 class Places {
  public:
   Places(const Pins& pins, bool links) : meta_(pins.meta()), links_(links) {
-    for (std::size_t i = 0; i < places_.size(); i++)
+    for (std::size_t i = 0; i < places_.size(); i++) {
       places_[i] = {load(first(i)), links ? 0 : load(meta_.peer_addr[i][1])};
+      if (is_half(places_[i])) places_[i] = none;
+    }
   }
 
   [[nodiscard]] std::vector<Peer> all() const {
@@ -54,15 +56,32 @@ class Places {
 
   // Returns whether there are any.
   bool write() {
-    for (std::size_t i = 0; i < places_.size(); i++) {
-      if (load(first(i)) != places_[i][0]) store(first(i), places_[i][0]);
-      if (!links_ && load(meta_.peer_addr[i][1]) != places_[i][1])
-        store(meta_.peer_addr[i][1], places_[i][1]);
-    }
+    for (std::size_t i = 0; i < places_.size(); i++)
+      if (links_)
+        change(first(i), places_[i][0]);
+      else
+        write_address(i);
     return std::ranges::any_of(places_, [](const auto& place) { return place != none; });
   }
 
  private:
+  static void change(__u64& word, __u64 value) {
+    if (load(word) != value) store(word, value);
+  }
+  // Between these stores the place has no address, or one that is_half().
+  void write_address(std::size_t i) {
+    auto& [first, second] = meta_.peer_addr[i];
+    if (load(second) != places_[i][1]) {
+      change(first, 0);
+      store(second, places_[i][1]);
+    }
+    change(first, places_[i][0]);
+  }
+  // Left by who died between two stores.
+  [[nodiscard]] bool is_half(const Words& words) const {
+    return !links_ && words[0] == 0 && !std::get<Address>(peer_at(words)).is_v4();
+  }
+
   [[nodiscard]] __u64& first(std::size_t place) const {
     return links_ ? meta_.peer[place] : meta_.peer_addr[place][0];
   }

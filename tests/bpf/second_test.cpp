@@ -133,6 +133,9 @@ BOOST_DATA_TEST_CASE(stays_here, data::make(modes) * data::make({true, false}), 
   node.stays(node.wrapped(spec, node.peer, node.here));
   spec = node.packet();
   node.stays(node.wrapped(spec, node.peer, node.source));  // no backend's address
+  spec.dst = broadcast_mac;
+  node.stays(node.wrapped(spec, node.peer, node.here));
+  spec = node.packet();
   node.goes_on(spec);
   {
     const Connection connection(node);
@@ -159,6 +162,7 @@ BOOST_DATA_TEST_CASE(is_left_alone, data::make(modes) * data::make({true, false}
   };
   auto spec = node.packet();
   untouched(node.wrapped(spec, node.source, node.here));
+  if (!v4) untouched(node.wrapped(spec, Address(), node.here));
   spec.dport = 81;
   untouched(node.wrapped(spec, node.peer, node.here));
   if (v4) {

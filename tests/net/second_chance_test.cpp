@@ -47,10 +47,11 @@ class Nodes {
     }
   }
 
+  void ask_through(int number) const { route_vips(site(), v4_, {address(number)}); }
   // So that each has flows, which a change must keep.
   void be_asked_everywhere(Flows& flows) const {
     for (int number = 1; number <= webs(); number++) {
-      route_vips(site(), v4_, {address(number)});
+      ask_through(number);
       HttpConnection(flows.next(), endpoint()).get("/");
     }
     route_vips(site(), v4_, {v4_ ? "10.2.0.11" : "fd00:2::11"});
@@ -143,6 +144,17 @@ BOOST_DATA_TEST_CASE(by_the_second_choice_of_a_clean_slot, data::make(families),
   Connected nodes(family == "ipv4", "on");
   for (const std::size_t node : {0, 1, 2}) nodes.forget(node);
   BOOST_TEST(server_of(nodes.old) == "web1");
+}
+
+// By its own table, that of a node which knows of no change, it would be the other's.
+BOOST_DATA_TEST_CASE(where_its_socket_is, data::make(families), family) {
+  Connected nodes(family == "ipv4", "on");
+  nodes.move();
+  nodes.forget(1);
+  nodes.ask_through(1);
+  BOOST_TEST(server_of(nodes.old) == "web1");
+  HttpConnection fresh(nodes.flows.next(), nodes.endpoint());
+  BOOST_TEST(server_of(fresh) == "web2");
 }
 
 BOOST_AUTO_TEST_CASE(without_it_the_connection_breaks) {
