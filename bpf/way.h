@@ -59,6 +59,7 @@ static __always_inline struct way way_aside(struct lb_scratch *s, const struct l
 	return way;
 }
 
-#define GOES_ON -1 /* not a verdict yet */
+#define GOES_ON -1    /* not a verdict yet */
+#define IS_UNUSUAL -2 /* nor this: for unusual_find() */
 
 #endif

@@ -60,7 +60,7 @@ static __always_inline int set_aside(const struct packet *pkt, __u32 service, __
 	return GOES_ON;
 }
 
-/* The verdict, or GOES_ON where the packet was set aside. */
+/* The verdict; GOES_ON where the packet was set aside; IS_UNUSUAL where its flow isn't its own. */
 static __always_inline int balance(struct xdp_md *ctx, const struct lookup *lookup,
 				   struct packet *pkt, enum growth growth)
 {
@@ -87,7 +87,7 @@ static __always_inline int balance(struct xdp_md *ctx, const struct lookup *look
 		return set_aside(pkt, 0, 0, REPLY_TO_POOL);
 	if (pkt->proto == IPPROTO_UDP && unlikely(peers_of(lookup) & LB_PEERS_ADDRESSES) &&
 	    is_of_peer(pkt))
-		return unusual_find(ctx); /* GUE of a peer's, perhaps */
+		return IS_UNUSUAL; /* GUE, perhaps */
 	return leave(pkt, LB_NOT_SERVICE, XDP_PASS);
 }
 
@@ -155,6 +155,8 @@ int xdp_lb(struct xdp_md *ctx)
 	if (likely(start(ctx, &lookup, &pkt)))
 		verdict = balance(ctx, &lookup, &pkt, BY_EGRESS);
 	else
+		verdict = IS_UNUSUAL;
+	if (unlikely(verdict == IS_UNUSUAL))
 		verdict = unusual_find(ctx);
 	if (likely(verdict != GOES_ON))
 		return end(ctx, verdict);
@@ -173,6 +175,8 @@ int xdp_lb_inline(struct xdp_md *ctx)
 	if (likely(start(ctx, &lookup, &pkt)))
 		verdict = balance(ctx, &lookup, &pkt, INLINE);
 	else
+		verdict = IS_UNUSUAL;
+	if (unlikely(verdict == IS_UNUSUAL))
 		verdict = unusual_find(ctx);
 	if (likely(verdict != GOES_ON))
 		return end(ctx, verdict);

@@ -23,8 +23,13 @@ namespace data = boost::unit_test::data;
 
 const std::vector<std::string> modes{"ipip", "gue", "gre"};
 
+Balancer& balancer() {
+  static Balancer made;
+  return made;
+}
+
 // One VIP, with this host and another as backends.
-struct Packed : Balancer {
+struct Packed {
   Packed(const std::string& mode, bool inner4, bool outer4)
       : forward(parse_forward(mode).value()),
         v4(inner4),
@@ -37,15 +42,18 @@ struct Packed : Balancer {
         source(ip(outer4 ? "10.0.0.254" : "2001:db8:b::ffff")) {
     ServiceChange options{forward, Balance::slack, min_slots};
     options.second_chance = true;
-    state().add_service(id, options);
+    balancer().state().add_service(id, options);
     for (const auto& address : {here, there}) {
       BackendChange change{1, hop_to(address == here ? 1 : 2)};
       change.source = source;
       change.local = address == here;
-      state().add_backend(id, {address, 0}, change);
+      balancer().state().add_backend(id, {address, 0}, change);
     }
-    set_peers(pins(), {peer, there});
+    set_peers(balancer().pins(), {peer, there});
   }
+  ~Packed() { balancer().state().delete_service(id); }
+  Packed(const Packed&) = delete;
+  Packed& operator=(const Packed&) = delete;
 
   [[nodiscard]] PacketSpec packet() const { return {.from = client, .to = vip}; }
   [[nodiscard]] Bytes wrapped(const PacketSpec& spec, const Address& from,
@@ -62,16 +70,16 @@ struct Packed : Balancer {
               {XDP_TX, sent_to(wrapped(later, source, there), 14, hop_to(2))}, LB_FORWARDED);
   }
   void check_all(const Bytes& frame, const Run& wanted, lb_reason reason) {
-    const auto before = totals();
-    for (const auto& run : {this->run(frame), run_inline(frame)}) {
+    const auto before = balancer().totals();
+    for (const auto& run : {balancer().run(frame), balancer().run_inline(frame)}) {
       BOOST_TEST(run.verdict == wanted.verdict);
       BOOST_TEST(run.out == wanted.out, boost::test_tools::per_element());
     }
     const auto at =
         reason == LB_FORWARDED
-            ? CounterId{CounterId::backend, handle_of(*this, id.to_string(), 2), reason}
-            : CounterId{CounterId::service, service_number(*this, id.to_string()), reason};
-    BOOST_TEST((totals() - before)[at].packets == 2U);
+            ? CounterId{CounterId::backend, handle_of(balancer(), id.to_string(), 2), reason}
+            : CounterId{CounterId::service, service_number(balancer(), id.to_string()), reason};
+    BOOST_TEST((balancer().totals() - before)[at].packets == 2U);
   }
 
   Forward forward;
@@ -151,14 +159,14 @@ BOOST_DATA_TEST_CASE(stays_here, data::make(modes) * data::make({true, false}), 
 BOOST_DATA_TEST_CASE(is_left_alone, data::make(modes) * data::make({true, false}), mode, v4) {
   Packed node(mode, v4, v4);
   const auto untouched = [&](const Bytes& frame) {
-    const auto before = node.totals();
-    for (const auto& run : {node.run(frame), node.run_inline(frame)}) {
+    const auto before = balancer().totals();
+    for (const auto& run : {balancer().run(frame), balancer().run_inline(frame)}) {
       BOOST_TEST(run.verdict == XDP_PASS);
       BOOST_TEST(run.out == frame, boost::test_tools::per_element());
     }
     const CounterId at{CounterId::family, v4 ? LB_IPV4 : LB_IPV6,
                        mode == "gue" ? LB_NOT_SERVICE : LB_NOT_TRANSPORT};
-    BOOST_TEST((node.totals() - before)[at].packets == 2U);
+    BOOST_TEST((balancer().totals() - before)[at].packets == 2U);
   };
   auto spec = node.packet();
   untouched(node.wrapped(spec, node.source, node.here));
@@ -171,13 +179,13 @@ BOOST_DATA_TEST_CASE(is_left_alone, data::make(modes) * data::make({true, false}
     untouched(node.wrapped(spec, node.peer, node.here));
   }
   spec = node.packet();
-  set_peers(node.pins(), {});
+  set_peers(balancer().pins(), {});
   untouched(node.wrapped(spec, node.peer, node.here));
-  set_peers(node.pins(), {node.peer});
+  set_peers(balancer().pins(), {node.peer});
   node.goes_on(spec);
   ServiceChange off;
   off.second_chance = false;
-  node.state().set_service(node.id, off);
+  balancer().state().set_service(node.id, off);
   untouched(node.wrapped(spec, node.peer, node.here));
 }
 

@@ -96,10 +96,13 @@ class Node {
   }
 
  private:
-  static constexpr auto mounts = "mount -t bpf bpf /sys/fs/bpf; mount -t tmpfs tmpfs /run;"
-                                 "for folder in /etc/xdp-lb /etc/keepalived; do"
-                                 "  mkdir -p $folder; mount -t tmpfs tmpfs $folder;"
-                                 "done; touch /run/mounted; exec sleep infinity";
+  // keepalived reads a file of its package in its folder, and runs no script that others may write.
+  static constexpr auto mounts =
+      "mount -t bpf bpf /sys/fs/bpf; mount -t tmpfs -o mode=755 tmpfs /run;"
+      "for folder in /etc/xdp-lb /etc/keepalived; do"
+      "  mkdir -p $folder; cp -a $folder /run/was; mount -t tmpfs -o mode=755 tmpfs $folder;"
+      "  cp -a /run/was/. $folder; rm -r /run/was;"
+      "done; touch /run/mounted; exec sleep infinity";
 
   [[nodiscard]] Words inside(const Words& command) const {
     auto words = enter_;
