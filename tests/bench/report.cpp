@@ -105,6 +105,15 @@ Json together(const Result& first, const Result& second, const Costs& bare, doub
   return row;
 }
 
+constexpr double flat = 1.3;
+constexpr std::uint64_t many = 1U << 20;
+
+// What 1M flows cost at least, to what one does.
+double least_ratio(const std::vector<Result>& results, const Result& result) {
+  const auto bare = least(results.front().costs);
+  return (least(result.costs) - bare) / (least(find(results, result.row.series, 1).costs) - bare);
+}
+
 }  // namespace
 
 Json report_path(const std::vector<Result>& results) {
@@ -147,11 +156,8 @@ Json report_live(const std::vector<Result>& results) {
   return rows;
 }
 
-std::vector<std::string> report_flatness(const std::vector<Result>& results) {
-  constexpr double flat = 1.3, margin = 1.2;
-  constexpr std::uint64_t many = 1U << 20;
+void report_flatness(const std::vector<Result>& results) {
   const auto& bare = results.front().costs;
-  std::vector<std::string> steep;
   std::printf("\n%-46s %7s %7s  %s\n", "net with 1M flows to that with one", "median", "least",
               "target");
   for (const auto& result : results) {
@@ -159,15 +165,19 @@ std::vector<std::string> report_flatness(const std::vector<Result>& results) {
     const auto& series = result.row.series;
     const auto& one = find(results, series, 1).costs;
     const auto ratio = median(minus(result.costs, bare)) / median(minus(one, bare));
-    const auto least_ratio = (least(result.costs) - least(bare)) / (least(one) - least(bare));
-    const bool has_target = result.row.target != 0;
-    std::printf("%-46s %7.2f %7.2f", series.c_str(), ratio, least_ratio);
-    if (has_target) std::printf("  %.1f %s", flat, ratio <= flat ? "ok" : "missed");
+    std::printf("%-46s %7.2f %7.2f", series.c_str(), ratio, least_ratio(results, result));
+    if (result.row.target != 0) std::printf("  %.1f %s", flat, ratio <= flat ? "ok" : "missed");
     std::printf("\n");
-    if (!has_target) continue;
-    // Other load makes some rounds slow, but not all of them.
-    if (least_ratio > flat * margin) steep.push_back(series);
   }
+}
+
+std::vector<std::string> steep_series(const std::vector<Result>& results) {
+  constexpr double margin = 1.2;
+  std::vector<std::string> steep;
+  for (const auto& result : results)
+    if (result.row.flows == many && result.row.target != 0 &&
+        least_ratio(results, result) > flat * margin)
+      steep.push_back(result.row.series);
   return steep;
 }
 

@@ -15,8 +15,9 @@ namespace xdplb::bench {
 nlohmann::ordered_json report_path(const std::vector<Result>& results);
 nlohmann::ordered_json report_live(const std::vector<Result>& results);
 
-// Prints what 1M flows cost beside one, by series, and returns those series whose cost surely
-// depends on the number of flows.
-std::vector<std::string> report_flatness(const std::vector<Result>& results);
+// Prints what 1M flows cost beside one, by series.
+void report_flatness(const std::vector<Result>& results);
+// Those series with a target whose least cost depends on the number of flows.
+std::vector<std::string> steep_series(const std::vector<Result>& results);
 
 }  // namespace xdplb::bench
