@@ -178,7 +178,7 @@ struct quoted_outer {
 	__u64 dst[2];
 	__u32 mtu;	 /* that it was too big for */
 	__u16 wire_port; /* of GUE; 0: it isn't GUE */
-	__u16 size;	 /* with the tunnel's own header */
+	__u16 size;	 /* from its IP header to the packet in it */
 };
 
 #define LB_QUOTE 2048u

@@ -93,6 +93,14 @@ static __always_inline __u8 outer_carries(void *at, void *end, __u8 proto,
 	return proto;
 }
 
+/* Are that size and port those of outer headers to there? */
+static __always_inline bool is_outer_like(const struct lb_next_hop *next,
+					  const struct quoted_outer *outer)
+{
+	return outer_size(next) == outer->size &&
+	       (!outer->wire_port || outer->wire_port == next->wire_port);
+}
+
 /* The packet itself, which must not be a fragment; its bytes are set. whole: nor may it have
  * allowed to become fragments. */
 static __always_inline bool inner_ip(void *data, void *end, __u32 at, __u8 proto, bool whole,
@@ -159,7 +167,7 @@ static __noinline int find_inner(struct xdp_md *ctx, const struct packet *pkt)
 }
 
 /* Finds the packet in the outer header pkt: lb_scratch's flow, and of outer the port and the
- * size of the tunnel's own header. */
+ * size. */
 static __noinline int find_packed(struct xdp_md *ctx, const struct packet *pkt)
 {
 	void *data = (void *)(long)ctx->data;
@@ -170,10 +178,10 @@ static __noinline int find_packed(struct xdp_md *ctx, const struct packet *pkt)
 
 	if (!s || pkt->l4 > INNER_REACH || pkt->part)
 		return false;
-	s->outer.size = 0;
+	s->outer.size = pkt->l4 - pkt->l3;
 	s->flow.bytes = pkt->bytes;
 	proto = outer_carries(data + at, end, pkt->proto, &s->outer);
-	return proto && inner_ip(data, end, at + s->outer.size, proto, false, &s->flow) &&
+	return proto && inner_ip(data, end, pkt->l3 + s->outer.size, proto, false, &s->flow) &&
 	       inner_ports(data, end, &s->flow);
 }
 

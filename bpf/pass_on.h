@@ -7,6 +7,7 @@
 #define XDP_LB_PASS_ON_H
 
 #include "forward.h"
+#include "outer.h"
 
 /* The hops that a packet has left, the next one included, when it is passed on: however far
  * the tables of nodes differ, it isn't passed on more often. */
@@ -70,9 +71,8 @@ static __always_inline bool fits_outer(const struct lb_scratch *s, const struct 
 {
 	__u32 ip = s->pkt.family == LB_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 
-	return is_tunnel(next->forward) && next->family == s->pkt.family &&
-	       s->pkt.l4 - s->pkt.l3 == ip && s->outer.size == tunnel_size(next->forward) &&
-	       (!s->outer.wire_port || s->outer.wire_port == next->wire_port);
+	return next->family == s->pkt.family && s->pkt.l4 - s->pkt.l3 == ip &&
+	       is_outer_like(next, &s->outer);
 }
 
 /* Returns why it can't, or 0. */

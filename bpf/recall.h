@@ -278,8 +278,8 @@ static __noinline int pick_aside(struct xdp_md *ctx)
 	if (!s || s->backend != NOT_PICKED)
 		return 0;
 	s->backend = 0;
-	if (s->kind == REPLY_OF_NAT || s->kind == REPLY_TO_POOL || s->kind == FROM_PEER ||
-	    s->kind == IN_OUTER || data + 1 > (void *)(long)ctx->data_end || is_group_frame(data))
+	if ((s->kind != FOR_SERVICE && s->kind != ABOUT_OUTER) ||
+	    data + 1 > (void *)(long)ctx->data_end || is_group_frame(data))
 		return 0;
 	way = way_aside(s, &lookup);
 	if (way.record && lookup_start(&lookup))

@@ -21,8 +21,7 @@ static __always_inline bool is_outer_of(const struct lb_next_hop *next, const st
 	const __u64 *src = (const void *)next->src, *dst = (const void *)next->dst;
 
 	return src[0] == pkt->dst[0] && src[1] == pkt->dst[1] && dst[0] == outer->dst[0] &&
-	       dst[1] == outer->dst[1] && outer_size(next) == outer->size &&
-	       (!outer->wire_port || outer->wire_port == next->wire_port);
+	       dst[1] == outer->dst[1] && is_outer_like(next, outer);
 }
 
 /* What is left of the MTU. Routers that don't say it (RFC 1191 4) say 0. */

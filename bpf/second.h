@@ -47,6 +47,7 @@ static __always_inline __u32 udp_state(struct xdp_md *ctx, struct bpf_sock_tuple
 
 	if (!socket)
 		return 0;
+	/* not one load for both kinds of sockets: the verifier refuses that */
 	state = *(volatile __u32 *)&socket->state;
 	bpf_sk_release(socket);
 	return state == LB_TCP_ESTABLISHED ? state : 0;

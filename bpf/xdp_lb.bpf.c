@@ -143,46 +143,35 @@ static __always_inline bool start(struct xdp_md *ctx, struct lookup *lookup, str
 	       lookup_start(lookup);
 }
 
+static __always_inline int run(struct xdp_md *ctx, enum growth growth)
+{
+	int verdict = IS_UNUSUAL;
+	struct lookup lookup;
+	struct packet pkt;
+
+	if (likely(start(ctx, &lookup, &pkt)))
+		verdict = balance(ctx, &lookup, &pkt, growth);
+	if (unlikely(verdict == IS_UNUSUAL))
+		verdict = unusual_find(ctx);
+	if (likely(verdict != GOES_ON))
+		return end(ctx, verdict);
+	pick_aside(ctx);
+	second_aside(ctx);
+	return end(ctx, growth == INLINE ? go_inline(ctx) : go_by_egress(ctx));
+}
+
 /* First in the object, so that plain xdp-loader picks it. Calls no helper that
  * resizes packets. */
 SEC("xdp")
 int xdp_lb(struct xdp_md *ctx)
 {
-	struct lookup lookup;
-	struct packet pkt;
-	int verdict;
-
-	if (likely(start(ctx, &lookup, &pkt)))
-		verdict = balance(ctx, &lookup, &pkt, BY_EGRESS);
-	else
-		verdict = IS_UNUSUAL;
-	if (unlikely(verdict == IS_UNUSUAL))
-		verdict = unusual_find(ctx);
-	if (likely(verdict != GOES_ON))
-		return end(ctx, verdict);
-	pick_aside(ctx);
-	second_aside(ctx);
-	return end(ctx, go_by_egress(ctx));
+	return run(ctx, BY_EGRESS);
 }
 
 SEC("xdp")
 int xdp_lb_inline(struct xdp_md *ctx)
 {
-	struct lookup lookup;
-	struct packet pkt;
-	int verdict;
-
-	if (likely(start(ctx, &lookup, &pkt)))
-		verdict = balance(ctx, &lookup, &pkt, INLINE);
-	else
-		verdict = IS_UNUSUAL;
-	if (unlikely(verdict == IS_UNUSUAL))
-		verdict = unusual_find(ctx);
-	if (likely(verdict != GOES_ON))
-		return end(ctx, verdict);
-	pick_aside(ctx);
-	second_aside(ctx);
-	return end(ctx, go_inline(ctx));
+	return run(ctx, INLINE);
 }
 
 static __always_inline bool egress_encap(struct xdp_md *ctx, const struct lb_order *order,
