@@ -7,7 +7,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "tests/net/cli_fixture.h"
 #include "tests/net/daemons.h"
@@ -123,6 +122,8 @@ BOOST_AUTO_TEST_CASE(bad_lines) {
                           {"announce 192.0.2.10", 2, "192.0.2.10"}});
 }
 
+const BgpNode balancer_node{"10.2.0.11", "fd00:2::11"};
+
 void start_frr(Host& host) {
   const std::string home = "/run/frr";
   std::filesystem::create_directory(home);
@@ -136,39 +137,19 @@ void start_frr(Host& host) {
   };
   daemon("zebra", home + "/zebra.conf");
   BOOST_REQUIRE(wait_until([&] { return std::filesystem::exists(home + "/api"); }, 20));
-  daemon("bgpd", example("frr.conf", "10.2.0.11", "fd00:2::11"));
+  daemon("bgpd", example("frr.conf", balancer_node));
 }
 
-// The router takes what the node announces, and nothing else leads to VIPs.
-void start_router(Host& router) {
-  router.ip("route del 192.0.2.0/24\nroute del 2001:db8:ffff::/64");
-  const std::string file = "/run/router.conf";
-  std::ofstream(file) << "router id 10.2.0.1;\nprotocol device {}\n"
-                         "protocol kernel { ipv4 { import none; export all; }; }\n"
-                         "protocol kernel { ipv6 { import none; export all; }; }\n"
-                         "template bgp node { local as 64512; connect delay time 1;\n"
-                         "  error wait time 1, 2; }\n"
-                         "protocol bgp node4 from node { neighbor 10.2.0.11 as 64513;\n"
-                         "  ipv4 { import all; export none; }; }\n"
-                         "protocol bgp node6 from node { neighbor fd00:2::11 as 64513;\n"
-                         "  ipv6 { import all; export none; }; }\n";
-  start_bird(router, file);
-}
-
-boost::test_tools::assertion_result has_daemons(boost::unit_test::test_unit_id) {
-  boost::test_tools::assertion_result result(std::filesystem::exists("/usr/sbin/bird") &&
-                                             std::filesystem::exists("/usr/lib/frr/bgpd"));
-  result.message() << "bird or frr is missing";
-  return result;
-}
-
-BOOST_TEST_DECORATOR(*boost::unit_test::precondition(has_daemons))
+BOOST_TEST_DECORATOR(*boost::unit_test::precondition(Installed{
+    {"/usr/sbin/bird", "/usr/lib/frr/bgpd"}}))
 BOOST_DATA_TEST_CASE(by_a_routing_daemon, data::make(Words{"bird", "frr"}), daemon) {
   Balanced balanced("native");
   auto& [site, loader] = balanced;
-  start_router(site.router);
+  // Nothing else leads to VIPs.
+  site.router.ip("route del 192.0.2.0/24\nroute del 2001:db8:ffff::/64");
+  start_bgp_router(site.router, {balancer_node});
   if (daemon == "bird")
-    start_bird(site.balancer, example("bird.conf", "10.2.0.11", "fd00:2::11"));
+    start_bird(site.balancer, example("bird.conf", balancer_node));
   else
     start_frr(site.balancer);
   TestService service(loader, vip(10) + ":80/tcp");

@@ -3,15 +3,30 @@
 
 // Routing daemons with the package's examples.
 
+#include <boost/test/unit_test.hpp>
 #include <string>
+#include <vector>
 
 #include "tests/support/host.h"
 
 namespace xdplb::test {
 
-// The example, as a file, for a node at these addresses of a site's first network.
-std::string example(const std::string& name, const std::string& v4, const std::string& v6);
+// As a test's precondition: these files are there.
+struct Installed {
+  Words files;
+  boost::test_tools::assertion_result operator()(boost::unit_test::test_unit_id id) const;
+};
+
+// On a site's first network, of AS 64513.
+struct BgpNode {
+  std::string v4, v6;
+};
+
+// The example, as a file, for the node.
+std::string example(const std::string& name, const BgpNode& node);
 
 void start_bird(Host& host, const std::string& file);
+// BIRD that takes what these nodes announce, over all of them.
+void start_bgp_router(Host& router, const std::vector<BgpNode>& nodes);
 
 }  // namespace xdplb::test

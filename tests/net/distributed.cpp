@@ -59,23 +59,12 @@ void Distributed::route(const std::vector<int>& nodes) const {
 }
 
 void Distributed::start_daemons(const std::vector<int>& servers) {
-  std::string router =
-      "router id 10.2.0.1;\nprotocol device {}\n"
-      "protocol kernel { merge paths on; ipv4 { import none; export all; }; }\n"
-      "protocol kernel { merge paths on; ipv6 { import none; export all; }; }\n"
-      "template bgp node { local as 64512; connect delay time 1; error wait time 1, 2; }\n";
+  std::vector<BgpNode> nodes;
   for (const int number : servers) {
-    const auto v4 = web(number).address;
-    const auto v6 = web(number, 1, false).address;
-    router +=
-        "protocol bgp from node { neighbor " + v4 +
-        " as 64513; ipv4 { import all; export none; }; }\nprotocol bgp from node { neighbor " + v6 +
-        " as 64513; ipv6 { import all; export none; }; }\n";
-    start_bird(server(number), example("bird.conf", v4, v6));
+    nodes.push_back({web(number).address, web(number, 1, false).address});
+    start_bird(server(number), example("bird.conf", nodes.back()));
   }
-  const std::string file = "/run/router.conf";
-  std::ofstream(file) << router;
-  start_bird(site().router, file);
+  start_bgp_router(site().router, nodes);
 }
 
 pid_t Distributed::announce(int number) {
@@ -99,6 +88,13 @@ std::size_t Distributed::announced() const {
     all += route.contains("nexthops") ? route.at("nexthops").size() : 1;
   }
   return all;
+}
+
+Report Distributed::after_other_routes(int drained, const std::vector<int>& nodes) {
+  each("backend drain " + id() + " " + address(drained), [this] { survive(); });
+  farm_->renew(all_ / 2);
+  route(nodes);
+  return farm_->exchange();
 }
 
 Report Distributed::survive() {

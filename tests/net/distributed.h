@@ -23,6 +23,8 @@ class Distributed {
       const std::string& line, const std::function<void()>& between = [] {});
   void route(const std::vector<int>& nodes) const;
   Report survive();  // all live on, and no fresh one fails
+  // A server drains; connections are opened then, and come to nodes that don't know of them.
+  Report after_other_routes(int drained, const std::vector<int>& nodes);
 
   // BIRD at the router, which takes what these servers announce, and at the servers. The VIP's
   // network stays routed as it is: that is for when nobody announces it.

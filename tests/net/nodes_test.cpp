@@ -3,8 +3,8 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-#include <filesystem>
 
+#include "tests/net/daemons.h"
 #include "tests/net/distributed.h"
 
 namespace xdplb::test {
@@ -54,14 +54,8 @@ BOOST_AUTO_TEST_CASE(a_server_drains_and_goes) {
   site.each("backend del --now " + site.id() + " " + site.address(3), [&] { site.survive(); });
 }
 
-boost::test_tools::assertion_result has_bird(boost::unit_test::test_unit_id) {
-  boost::test_tools::assertion_result result(std::filesystem::exists("/usr/sbin/bird"));
-  result.message() << "bird is missing";
-  return result;
-}
-
 // Two servers announce the VIP by BGP, and the third has a static route, for when they don't.
-BOOST_TEST_DECORATOR(*boost::unit_test::precondition(has_bird))
+BOOST_TEST_DECORATOR(*boost::unit_test::precondition(Installed{{"/usr/sbin/bird"}}))
 BOOST_AUTO_TEST_CASE(announced_and_withdrawn) {
   Distributed site(true, "--second-chance on", 3, {1, 2, 3});
   site.route({3});
@@ -90,18 +84,9 @@ BOOST_AUTO_TEST_CASE(announced_and_withdrawn) {
   site.survive();
 }
 
-// Connections that were opened after a change, and come to nodes that didn't see it.
-Report after_other_routes(Distributed& site) {
-  site.each("backend drain " + site.id() + " " + site.address(3));
-  site.survive();
-  site.farm().renew(site.all() / 2);
-  site.route({2, 3});
-  return site.farm().exchange();
-}
-
 BOOST_DATA_TEST_CASE(routes_change_in_an_epoch, data::make(families), family) {
   Distributed site(family == "ipv4", "--second-chance on", 3, {1, 2, 3});
-  const auto report = after_other_routes(site);
+  const auto report = site.after_other_routes(3, {2, 3});
   BOOST_TEST(report.open() == site.all(), report.broken() << " broke:" << report.text());
   site.route({1});
   site.survive();
@@ -109,7 +94,7 @@ BOOST_DATA_TEST_CASE(routes_change_in_an_epoch, data::make(families), family) {
 
 BOOST_AUTO_TEST_CASE(without_second_chances_some_break) {
   Distributed site(true, "--second-chance off", 3, {1, 2, 3});
-  const auto report = after_other_routes(site);
+  const auto report = site.after_other_routes(3, {2, 3});
   BOOST_TEST(report.broken() > 0);
   BOOST_TEST(report.broken("web3") == 0);
 }

@@ -3,22 +3,16 @@
 
 // Web servers that run the component too.
 
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <boost/test/unit_test.hpp>
 #include <cstdlib>
+#include <optional>
 
 #include "tests/net/fixture.h"
+#include "tests/support/mounts.h"
 
 namespace xdplb::test {
 
-inline std::string mac_of(const Host& host) {
-  const auto links = nlohmann::json::parse(host.require({"ip", "-j", "link", "show", "eth0"}));
-  return links.at(0).at("address");
-}
+// What 'peer add' takes.
+inline std::string mac_of(const Host& host) { return xdplb::to_string(host.mac("eth0")); }
 
 // The router's next hops to the VIPs.
 inline void route_vips(const Site& site, bool v4, const Words& nodes) {
@@ -37,14 +31,14 @@ class SecondNode {
     for (const std::string family : {"ipv4", "ipv6"})
       at.sysctl(family + "/conf/eth0/forwarding", "1");
     if (std::getenv("XDPLB_GUEST") != nullptr) {
-      seclude(at);
+      secluded_.emplace(at, "mount -t bpf bpf /sys/fs/bpf");
       at.require(inside({"xdp-filter", "load", "-m", "skb", "-f", "tcp", "eth0"}));
     }
     require("load eth0 -m skb --single-ok --object " XDP_LB_OBJECT " " + options);
   }
   ~SecondNode() {
     (void)run("unload --all");
-    if (!prefix_.empty()) (void)host.run(inside({"xdp-filter", "unload", "eth0"}));
+    if (secluded_) (void)host.run(inside({"xdp-filter", "unload", "eth0"}));
   }
   SecondNode(const SecondNode&) = delete;
   SecondNode& operator=(const SecondNode&) = delete;
@@ -62,32 +56,13 @@ class SecondNode {
   const Host& host;
 
  private:
-  // A process whose mount namespace has another bpffs.
-  void seclude(Host& at) {
-    const auto keeper = at.start([] {
-      if (::unshare(CLONE_NEWNS) != 0 ||
-          ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-          ::mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr) != 0 ||
-          ::mkdir("/sys/fs/bpf/secluded", 0700) != 0)
-        return 1;
-      while (true) ::pause();
-    });
-    prefix_ = {"nsenter", "-m", "-t", std::to_string(keeper), "--"};
-    BOOST_REQUIRE(wait_until(
-        [&] {
-          return at.run(inside({"test", "-d", "/sys/fs/bpf/secluded"})).status == 0;
-        },
-        10));
-  }
   [[nodiscard]] Words inside(const Words& command) const {
-    auto words = prefix_;
-    words.insert(words.end(), command.begin(), command.end());
-    return words;
+    return secluded_ ? secluded_->inside(command) : command;
   }
 
   Loader loader_;
   std::string pins_;
-  Words prefix_{};
+  std::optional<MountNamespace> secluded_{};
 };
 
 }  // namespace xdplb::test

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "tests/net/bare.h"
+#include "tests/support/mounts.h"
 #include "tests/vm/lab.h"
 
 namespace xdplb::test {
@@ -72,11 +73,7 @@ class Node {
  public:
   Node(Host& host, bool balances) : host_(host) {
     if (!balances) return;
-    const auto holder =
-        host.start({"unshare", "--mount", "--propagation", "private", "sh", "-ec", mounts});
-    enter_ = {"nsenter", "--mount=/proc/" + std::to_string(holder) + "/ns/mnt"};
-    if (!wait_until([&] { return run("test -e /run/mounted").status == 0; }, patience))
-      throw std::runtime_error("no mounts for " + host.name());
+    mounts_.emplace(host, mounts);
   }
 
   [[nodiscard]] Outcome run(const std::string& command) const {
@@ -102,16 +99,14 @@ class Node {
       "for folder in /etc/xdp-lb /etc/keepalived; do"
       "  mkdir -p $folder; cp -a $folder /run/was; mount -t tmpfs -o mode=755 tmpfs $folder;"
       "  cp -a /run/was/. $folder; rm -r /run/was;"
-      "done; touch /run/mounted; exec sleep infinity";
+      "done";
 
   [[nodiscard]] Words inside(const Words& command) const {
-    auto words = enter_;
-    words.insert(words.end(), command.begin(), command.end());
-    return words;
+    return mounts_ ? mounts_->inside(command) : command;
   }
 
   Host& host_;
-  Words enter_;
+  std::optional<MountNamespace> mounts_;
   std::optional<pid_t> keepalived_;
 };
 
