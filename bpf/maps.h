@@ -158,7 +158,7 @@ enum aside_kind {
 	REPLY_TO_POOL,
 	ABOUT_OUTER,
 	FROM_PEER,
-	IN_OUTER /* from a peer too: its flow is that of the packet in the outer header */
+	IN_OUTER /* from a peer too: its flow is that of inner */
 };
 
 /* An ICMP error to be sent (tell.h), in place of a frame. */
@@ -190,6 +190,7 @@ struct quoted_outer {
 struct lb_scratch {
 	struct packet pkt;
 	struct packet flow;
+	struct packet inner; /* in the outer header, its ports not set */
 	struct lb_flow_key key;
 	struct lb_flow_key peer;
 	struct lb_flow_key scrap;

@@ -133,7 +133,7 @@ static __always_inline bool inner_ip(void *data, void *end, __u32 at, __u8 proto
 	inner->l3 = at;
 	inner->l4 = at + header;
 	inner->part = 0;
-	return is_transport(inner->proto) && at + header + INNER_LEAST <= inner->bytes;
+	return at + header + INNER_LEAST <= inner->bytes;
 }
 
 static __always_inline bool inner_ports(void *data, void *end, struct packet *inner)
@@ -163,11 +163,11 @@ static __noinline int find_inner(struct xdp_md *ctx, const struct packet *pkt)
 	proto = outer_ip(data + at, end, pkt, &s->outer);
 	proto = outer_carries(data + at + (s->outer.size & 63), end, proto, &s->outer);
 	return proto && inner_ip(data, end, at + s->outer.size, proto, true, &s->flow) &&
-	       inner_ports(data, end, &s->flow);
+	       is_transport(s->flow.proto) && inner_ports(data, end, &s->flow);
 }
 
-/* Finds the packet in the outer header pkt: lb_scratch's flow, and of outer the port and the
- * size. */
+/* Finds the packet in the outer header pkt: lb_scratch's inner, its flow, and of outer the port
+ * and the size. */
 static __noinline int find_packed(struct xdp_md *ctx, const struct packet *pkt)
 {
 	void *data = (void *)(long)ctx->data;
@@ -179,10 +179,14 @@ static __noinline int find_packed(struct xdp_md *ctx, const struct packet *pkt)
 	if (!s || pkt->l4 > INNER_REACH || pkt->part)
 		return false;
 	s->outer.size = pkt->l4 - pkt->l3;
-	s->flow.bytes = pkt->bytes;
+	s->inner.bytes = pkt->bytes;
 	proto = outer_carries(data + at, end, pkt->proto, &s->outer);
-	return proto && inner_ip(data, end, pkt->l3 + s->outer.size, proto, false, &s->flow) &&
-	       inner_ports(data, end, &s->flow);
+	if (!proto || !inner_ip(data, end, pkt->l3 + s->outer.size, proto, false, &s->inner))
+		return false;
+	s->flow = s->inner;
+	if (is_icmp(&s->inner))
+		return icmp_quoted(data, end, &s->inner, &s->flow) == QUOTED;
+	return is_transport(s->inner.proto) && inner_ports(data, end, &s->flow);
 }
 
 /* The service of the packet in the outer header that the error pkt quotes. */

@@ -76,23 +76,24 @@ static __always_inline bool fits_outer(const struct lb_scratch *s, const struct 
 }
 
 /* Returns why it can't, or 0. */
-static __always_inline enum lb_reason rewrite_outer(struct xdp_md *ctx, const struct way *way,
+static __always_inline enum lb_reason rewrite_outer(struct xdp_md *ctx, const struct lb_scratch *s,
 						    const struct lb_next_hop *next)
 {
+	const struct packet *pkt = &s->pkt;
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
-	void *outer = data + (way->pkt->l3 & 31);
-	void *inner = data + (way->flow->l3 & 0xff);
-	struct udphdr *udp = data + (way->pkt->l4 & 0xff);
+	void *outer = data + (pkt->l3 & 31);
+	void *inner = data + (s->inner.l3 & 0xff);
+	struct udphdr *udp = data + (pkt->l4 & 0xff);
 	__u64 sum;
 
 	if (outer + sizeof(struct ipv6hdr) > end || inner + sizeof(struct iphdr) > end ||
 	    (void *)(udp + 1) > end)
 		return LB_INTERNAL;
-	if (!hop_down(outer, way->pkt->family))
+	if (!hop_down(outer, pkt->family))
 		return LB_TTL_EXPIRED;
-	sum = less_hops(inner, way->flow->family) + set_outer(outer, way->pkt->family, next);
-	if (way->pkt->proto == IPPROTO_UDP && udp->check) {
+	sum = less_hops(inner, s->inner.family) + set_outer(outer, pkt->family, next);
+	if (pkt->proto == IPPROTO_UDP && udp->check) {
 		udp->check = checksum_fold(sum + (__u16)~udp->check);
 		if (!udp->check)
 			udp->check = 0xffff;
@@ -117,7 +118,7 @@ static __always_inline int pass_on(struct xdp_md *ctx, const struct way *way, en
 	data = (void *)(long)ctx->data;
 	if (!fit_vlan(data, (void *)(long)ctx->data_end, pkt, next->vlan))
 		return leave_service(pkt, way->service, LB_VLAN_MISMATCH, XDP_DROP);
-	reason = rewrite_outer(ctx, way, next);
+	reason = rewrite_outer(ctx, s, next);
 	if (reason)
 		return leave_service(pkt, way->service, reason, XDP_DROP);
 	return leave_forwarded(pkt, next, send_frame(ctx, &next->hop, growth));

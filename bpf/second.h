@@ -133,8 +133,8 @@ enum standing {
 	SENDER,
 };
 
-static __always_inline enum standing standing_of(struct xdp_md *ctx, const struct way *way,
-						 const struct lb_scratch *s, __u32 handle)
+static __noinline enum standing standing_of(struct xdp_md *ctx, const struct way *way,
+					    const struct lb_scratch *s, __u32 handle)
 {
 	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
 	struct lb_next_hop *next;
@@ -149,22 +149,27 @@ static __always_inline enum standing standing_of(struct xdp_md *ctx, const struc
 	return backend->head.keeps ? FIT : UNFIT;
 }
 
-/* The other backend of the packet's slot, or 0. What one of the slot's two has sent, neither
- * of them has: it goes to the second choice, and from there nowhere. So nodes whose tables are
- * equal never send it round. */
+/* Another backend that may have the packet's connection, or 0: the one that this node remembers,
+ * else that of its slot. What one of those has sent, none of them has: it goes to the slot's
+ * second choice, and from there nowhere. So nodes whose tables are equal never send it round. */
 static __always_inline __u32 another(struct xdp_md *ctx, const struct way *way,
 				     const struct lb_scratch *s, const struct place *place)
 {
-	enum standing previous = standing_of(ctx, way, s, place->slot.previous);
-	enum standing current = standing_of(ctx, way, s, place->slot.current);
-	__u32 second;
+	__u32 first[] = { remembered(way, place), place->slot.previous, place->slot.current };
+	__u32 chosen = 0, second;
+	bool sent = false;
+	int i;
 
-	if (previous != SENDER && current != SENDER) {
-		if (previous == FIT)
-			return place->slot.previous;
-		if (current == FIT)
-			return place->slot.current;
+#pragma unroll
+	for (i = 0; i < 3; i++) {
+		enum standing standing = standing_of(ctx, way, s, first[i]);
+
+		sent |= standing == SENDER;
+		if (standing == FIT && !chosen)
+			chosen = first[i];
 	}
+	if (chosen && !sent)
+		return chosen;
 	second = place_second(way->lookup, place);
 	return standing_of(ctx, way, s, second) == FIT ? second : 0;
 }
@@ -228,7 +233,7 @@ static __noinline int second_aside(struct xdp_md *ctx)
 		return 0;
 	way = way_aside(s, &lookup);
 	if (s->kind == IN_OUTER)
-		way.pkt = way.flow;
+		way.pkt = &s->inner;
 	if (!way.record || !way.record->table.second || !is_under_way(ctx, &way) ||
 	    !lookup_start(&lookup) || !place_find(&lookup, way.record, way.flow, &place))
 		return 0;

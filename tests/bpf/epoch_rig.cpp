@@ -1,33 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/bpf/epoch_rig.h"
 
-#include <algorithm>
-
 #include "plugin/map.h"
 #include "tests/bpf/icmp_frames.h"
 
 namespace xdplb::test {
-
-namespace {
-
-// A host answered, and its packet was too big somewhere.
-Bytes error_about(const ServiceId& id, const EpochModel::Flow& flow) {
-  const auto& families = icmp_families();
-  const auto family = *std::ranges::find_if(
-      families, [&](const auto& one) { return one.vip.is_v4() == id.vip.is_v4(); });
-  PacketSpec spec{.from = id.vip,
-                  .to = flow.from,
-                  .proto = static_cast<std::uint8_t>(id.protocol),
-                  .sport = id.port,
-                  .dport = flow.sport};
-  const auto frame = build(spec);
-  const Bytes quoted(frame.begin() + static_cast<long>(l3_offset(spec)), frame.end());
-  auto sent = message(family, family.router, 8 + quoted.size());
-  sent.to = id.vip;
-  return icmp(family, sent, family.types.front(), 1, quoted);
-}
-
-}  // namespace
 
 PacketSpec packet_of(const ServiceId& id, const EpochModel::Flow& flow, Kind kind) {
   PacketSpec spec{.from = flow.from,
@@ -64,7 +41,7 @@ std::uint16_t EpochRig::send(const PacketSpec& spec) {
 
 std::uint16_t EpochRig::send(const ServiceId& id, const EpochModel::Flow& flow, Kind kind) {
   if (kind != Kind::error) return send(packet_of(id, flow, kind));
-  const auto run = this->run(error_about(id, flow));
+  const auto run = this->run(router_error(id, flow.from, flow.sport));
   return run.verdict == XDP_TX ? backend_of(run.out) : std::uint16_t{0};
 }
 

@@ -62,4 +62,20 @@ Bytes icmp(const Family& family, const PacketSpec& spec, int type, int code, con
   return frame;
 }
 
+Bytes router_error(const ServiceId& service, const Address& client, std::uint16_t port,
+                   std::uint8_t ttl) {
+  const auto& family = icmp_families().at(service.vip.is_v4() ? 0 : 1);
+  const PacketSpec about{.from = service.vip,
+                         .to = client,
+                         .proto = static_cast<std::uint8_t>(service.protocol),
+                         .sport = service.port,
+                         .dport = port};
+  const auto frame = build(about);
+  const Bytes quoted(frame.begin() + static_cast<long>(l3_offset(about)), frame.end());
+  auto sent = message(family, family.router, 8 + quoted.size());
+  sent.to = service.vip;
+  sent.ttl = ttl;
+  return icmp(family, sent, family.types.front(), 1, quoted);
+}
+
 }  // namespace xdplb::test

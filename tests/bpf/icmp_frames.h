@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/address.h"
 #include "tests/support/packet.h"
 
 namespace xdplb::test {
@@ -30,6 +31,10 @@ PacketSpec message(const Family& family, const Address& from, std::size_t payloa
 
 // The ICMP message of this type with these bytes behind its header.
 Bytes icmp(const Family& family, const PacketSpec& spec, int type, int code, const Bytes& rest);
+
+// A router's error about what the service sent its client: it was too big somewhere.
+Bytes router_error(const ServiceId& service, const Address& client, std::uint16_t port,
+                   std::uint8_t ttl = 64);
 
 // Writes the checksum of the message anew.
 void sum_icmp(Bytes& frame, const Family& family, std::size_t l3);
