@@ -81,6 +81,7 @@ ServiceDigest digest_of(const Pins& pins, const State& state, const Service& ser
     epochs.add(names.of(slots[i].current));
     epochs.add(names.of(slots[i].previous));
   }
+  for (const auto second : state.seconds_of(service)) epochs.add(names.of(second));
   return {service.id.to_string(), tables.text(), epochs.text(), 0};
 }
 

@@ -4,7 +4,7 @@
 // tables   of a service: its address, its flow hash's keys and prefix, what it takes of fragments,
 //          and of each slot the current backend's address and port. Two nodes have the same exactly
 //          when they send every new flow to the same backend.
-// epochs   of each slot that has changed, its previous backend too.
+// epochs   of each slot that has changed, its previous backend too; and of each, its second choice.
 //
 // A hash is 128 bits, of two SipHash-2-4 with fixed keys; that of a node is of those of its
 // services in the order of their ids. Handles, places in the arena and deadlines make no

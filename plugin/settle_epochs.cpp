@@ -230,6 +230,8 @@ void State::remove_left(const std::vector<bool>& remembered) {
     auto conf = load(records[handle].conf);
     if (conf.state != LB_BACKEND_LEAVING || named[handle] || remembered[handle]) continue;
     if (has_replies()) store(pins_.meta().index_stale, 1U);
+    auto& service = pins_.services()[conf.service];
+    if (service.second_chance != 0) mark_stale(service);  // it may be a second choice
     conf.state = LB_BACKEND_REMOVED;
     store(records[handle].conf, conf);
   }

@@ -40,12 +40,6 @@ void prepare(lb_service& record, const ServiceId& id, unsigned slots, const Clus
   record.epoch_open = 0;
 }
 
-void mark_stale(lb_service& service) {
-  auto conf = load(service.conf);
-  conf.table_stale = 1;
-  store(service.conf, conf);
-}
-
 void require_weight(unsigned weight) {
   if (weight > max_weight)
     throw Error("weight " + std::to_string(weight) + " is above " + std::to_string(max_weight),
@@ -91,6 +85,12 @@ void update(lb_backend_conf& conf, const BackendChange& change) {
 }
 
 }  // namespace
+
+void State::mark_stale(lb_service& service) {
+  auto conf = load(service.conf);
+  conf.table_stale = 1;
+  store(service.conf, conf);
+}
 
 void State::add_service(const ServiceId& id, const ServiceChange& options) {
   settle();

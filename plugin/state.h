@@ -135,6 +135,8 @@ class State {
   [[nodiscard]] std::vector<lb_slot> words_of(const Service& service) const;
   // The handle of each of its slots' current backend.
   [[nodiscard]] std::vector<std::uint16_t> current_of(const Service& service) const;
+  // That of its second choice; none where there are no second chances.
+  [[nodiscard]] std::vector<std::uint16_t> seconds_of(const Service& service) const;
   [[nodiscard]] Epochs epochs() const;
   // Backends that are gone since this State was made, for good.
   [[nodiscard]] const std::vector<Backend>& gone() const { return gone_; }
@@ -186,6 +188,7 @@ class State {
   [[nodiscard]] bool has_removed_backends() const;
   [[nodiscard]] bool has_removed_services() const;
   [[nodiscard]] std::vector<std::uint32_t> stale_services() const;
+  static void mark_stale(lb_service& service);
   void settle_tables(const std::vector<std::uint32_t>& stale);
   [[nodiscard]] Forward forward_of(const lb_backend& record) const;
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;

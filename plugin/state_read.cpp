@@ -186,4 +186,16 @@ std::vector<std::uint16_t> State::current_of(const Service& service) const {
   return all;
 }
 
+std::vector<std::uint16_t> State::seconds_of(const Service& service) const {
+  std::vector<std::uint16_t> all;
+  const auto table = load(pins_.services()[service.number].table);
+  if (table.line == 0 || table.second == 0) return all;
+  for (auto& pair : seconds_at(table)) {
+    const auto word = load(pair);
+    all.push_back(static_cast<std::uint16_t>(word));
+    all.push_back(static_cast<std::uint16_t>(word >> 16));
+  }
+  return all;
+}
+
 }  // namespace xdplb

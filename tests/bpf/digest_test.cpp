@@ -19,8 +19,10 @@ struct Node : EpochRig {
   explicit Node(std::uint8_t key = 7) : EpochRig(1U << 18) {
     std::ranges::fill(pins().meta().cluster_key, key);
   }
-  void add(const std::vector<std::uint16_t>& numbers) {
-    add_epoch_service(id);
+  void add(const std::vector<std::uint16_t>& numbers, bool second_chance = false) {
+    ServiceChange options;
+    options.second_chance = second_chance;
+    add_epoch_service(id, options);
     for (const auto number : numbers)
       add_backend(id.to_string(), backend_id(number).to_string(), number);
   }
@@ -80,6 +82,29 @@ BOOST_AUTO_TEST_CASE(epochs_are_told_apart) {
   BOOST_TEST(two.changed_slots(id) > 0U);
   BOOST_TEST(one.digest().tables == two.digest().tables);
   BOOST_TEST(one.digest().epochs != two.digest().epochs);
+}
+
+// Nor is a backend that has left a second choice.
+BOOST_AUTO_TEST_CASE(second_choices_follow_the_backends) {
+  Node one;
+  Node two;
+  Node without;
+  one.add({1, 2, 3}, true);
+  two.add({1, 2, 3, 4}, true);
+  without.add({1, 2, 3});
+  two.send(id, {ip("198.51.100.9"), 1}, Kind::syn);
+  two.state().delete_backend(id, backend_id(4), Removal::drained);
+  BOOST_TEST(one.digest().epochs != two.digest().epochs);
+  two.age(2 * EpochRig::epoch);
+  two.state().settle();
+  BOOST_TEST(two.state().backends(0).size() == 3U);
+  BOOST_TEST(one.digest().tables == two.digest().tables);
+  BOOST_TEST(one.digest().epochs == two.digest().epochs);
+  BOOST_TEST(one.digest().tables == without.digest().tables);
+  BOOST_TEST(one.digest().epochs != without.digest().epochs);
+  const auto seconds = two.state().seconds_of(two.state().service(id));
+  BOOST_TEST(seconds.size() == two.state().service(id).slots);
+  BOOST_TEST(std::ranges::count(seconds, 0) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_slot_is_found) {
