@@ -16,7 +16,7 @@ Distributed::Distributed(bool v4, const std::string& options, int nodes,
     : v4_(v4),
       all_(counts(200, 1000)),
       balanced_("skb"),
-      service_(balanced_.loader, vip(10, v4) + ":7/tcp") {
+      service_(balanced_.loader, vip(10, v4) + ":80/tcp") {
   prepare(site());
   const std::string key = "/run/nodes.key";
   std::ofstream(key) << hex(pinned_cluster_key());
@@ -45,10 +45,12 @@ Distributed::Distributed(bool v4, const std::string& options, int nodes,
 void Distributed::each(const std::string& line, const std::function<void()>& between) {
   std::set<std::string> digests;
   for (const auto& node : nodes_) {
+    if (!node) continue;
     node->require(line);
     between();
   }
-  for (const auto& node : nodes_) digests.insert(node->json("digest").at("tables"));
+  for (const auto& node : nodes_)
+    if (node) digests.insert(node->json("digest").at("tables"));
   BOOST_TEST(digests.size() == 1U, line);
 }
 
@@ -75,7 +77,14 @@ pid_t Distributed::announce(int number) {
 void Distributed::stop(int number, pid_t announcing) { server(number).stop(announcing); }
 
 void Distributed::leave(int number) {
-  nodes_.at(static_cast<std::size_t>(number - 1))->require("unload eth0");
+  auto& node = nodes_.at(static_cast<std::size_t>(number - 1));
+  node->require("unload eth0");
+  node.reset();
+}
+
+void Distributed::survive_announced(std::size_t hops) {
+  BOOST_REQUIRE(wait_until([&] { return announced() == hops; }, 120));
+  survive();
 }
 
 std::size_t Distributed::announced() const {

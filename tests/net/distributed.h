@@ -33,8 +33,8 @@ class Distributed {
   pid_t announce(int server);
   void stop(int server, pid_t announcing);
   void leave(int server);  // the component is unloaded there
-  // How many next hops the router has from BIRD.
-  [[nodiscard]] std::size_t announced() const;
+  // Until the router has so many next hops from BIRD; then all survive.
+  void survive_announced(std::size_t hops);
 
   [[nodiscard]] Site& site() { return balanced_.site; }
   [[nodiscard]] Farm& farm() { return *farm_; }
@@ -43,6 +43,7 @@ class Distributed {
   [[nodiscard]] int all() const { return all_; }
 
  private:
+  [[nodiscard]] std::size_t announced() const;
   [[nodiscard]] Host& server(int number) {
     return site().webs[static_cast<std::size_t>(number - 1)];
   }

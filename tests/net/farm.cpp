@@ -45,16 +45,6 @@ void give_addresses(const Site& site) {
   site.client.sysctl("ipv6/ip_nonlocal_bind", "1");
 }
 
-bool answers(const Endpoint& at) {
-  try {
-    const auto any = Endpoint{at.address, 0};
-    connect_socket(bound_socket(any, SOCK_STREAM), at);
-    return true;
-  } catch (const SystemError&) {
-    return false;
-  }
-}
-
 }  // namespace
 
 std::string to_string(Fate fate) {
@@ -77,7 +67,7 @@ int Report::broken(const std::string& owner) const {
   });
 }
 
-int Report::greeted(const std::string& owner) const {
+int Report::answered(const std::string& owner) const {
   return count(fresh, [&, is_of = of(owner)](const auto& contact) {
     return contact.fate == Fate::open && contact.begun >= since && is_of(contact);
   });
@@ -134,21 +124,13 @@ void raise_file_limit() {
 
 Farm::Farm(Site& site, const TestService& service) {
   give_addresses(site);
-  const auto at = service.endpoint();
-  for (std::size_t i = 0; i < site.webs.size(); ++i)
-    site.webs[i].start([&, i] { return serve_farm(at, static_cast<int>(i) + 1); });
-  for (const auto& web : site.webs) {
-    const Inside here(web);
-    if (!wait_until([&] { return answers(at); }, 10))
-      throw std::runtime_error(web.name() + " doesn't serve the farm");
-  }
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw SystemError(errno, "making a line to the farm");
   line_ = Fd(ends[0]);
   ::setsockopt(line_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   const Fd theirs(ends[1]);
-  site.client.start([&] { return run_farm(theirs, at); });
+  site.client.start([&] { return run_farm(theirs, service.endpoint()); });
 }
 
 Report Farm::order(Order order) {

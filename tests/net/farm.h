@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
-// TCP connections by the thousand from a site's client to a service, and each of them talks all
-// the time: the backend says its number first, then it is asked a question after the other, and
-// answers with what it was asked. Beside them, without a pause, fresh connections come, are greeted
-// and go. What happens to each of them is reported.
+// HTTP connections by the thousand from a site's client to a service, and each of them talks all
+// the time: the backend is asked a question after the other, and answers with its name, whom it
+// sees and what it was asked. Beside them, without a pause, fresh connections come, ask once and
+// go. What happens to each of them is reported.
 
 #include <cstdint>
 #include <functional>
@@ -17,7 +17,7 @@ namespace xdplb::test {
 
 enum class Fate : int {
   opening,
-  open,    // greeted; a fresh one is done then
+  open,    // answered; a fresh one is done then
   reset,   // broken, as are the next: by RST or another error
   ended,   // by FIN
   silent,  // no answer for many seconds
@@ -28,7 +28,7 @@ std::string to_string(Fate fate);
 struct Contact {
   Endpoint from;
   std::int64_t begun = 0;  // monotonic_ns() before its first SYN
-  int backend = 0;         // that greeted: 1 is web1
+  int backend = 0;         // that answered first: 1 is web1
   Fate fate = Fate::opening;
 
   [[nodiscard]] bool is_broken() const { return fate > Fate::open; }
@@ -43,7 +43,7 @@ struct Report {
   [[nodiscard]] int open(const std::string& owner = "") const;
   [[nodiscard]] int broken(const std::string& owner = "") const;
   // Fresh ones whose first SYN came after the report was asked for.
-  [[nodiscard]] int greeted(const std::string& owner = "") const;
+  [[nodiscard]] int answered(const std::string& owner = "") const;
   // Any of the fresh.
   [[nodiscard]] int failed() const;
   [[nodiscard]] std::string text() const;  // what broke, and how
@@ -63,7 +63,7 @@ struct Order {
 
 class Farm {
  public:
-  // Servers on each web host, and the process of the clients.
+  // The process of the clients; the site's web servers are there.
   Farm(Site& site, const TestService& service);
 
   Report open(int count) { return order({Order::Kind::open, count}); }
@@ -76,8 +76,7 @@ class Farm {
   Fd line_;
 };
 
-// What a farm's processes do.
-int serve_farm(const Endpoint& at, int number);
+// What a farm's process does.
 int run_farm(const Fd& line, const Endpoint& to);
 
 // Through the line between a farm and its clients. False if there is nobody any more.

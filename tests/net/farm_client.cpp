@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <optional>
 
@@ -28,11 +27,6 @@ constexpr auto pause = 150 * ms;        // between the questions on a connection
 constexpr auto patience = 15'000 * ms;  // with one that says nothing
 constexpr int most_fresh = 32;          // at a time
 constexpr int most_awaited = 128;       // a veth's ring holds 256 packets
-
-struct Question {
-  Number connection;
-  std::uint64_t number;
-};
 
 struct Connection {
   Contact contact;
@@ -54,11 +48,27 @@ Endpoint source(Number number, bool v4) {
                   static_cast<std::uint16_t>(10000 + number % 50000));
 }
 
+// Of a response that is there as a whole.
+std::optional<std::string> body_of(const std::string& response) {
+  const std::string length = "\r\nContent-Length: ";
+  const auto size = response.find(length), head = response.find("\r\n\r\n");
+  if (head == std::string::npos || size > head) return std::nullopt;
+  const auto body = response.substr(head + 4);
+  if (body.size() < std::stoul(response.substr(size + length.size()))) return std::nullopt;
+  return body;
+}
+
+std::string answer_to(const Connection& connection) {
+  const auto& [address, port] = connection.contact.from;
+  return connection.contact.owner() + " " + address.to_string() + " " + std::to_string(port) + " " +
+         std::to_string(connection.asked);
+}
+
 class Clients {
  public:
   Clients(const Fd& line, const Endpoint& to)
       : line_(line), to_(to), poll_(::epoll_create1(EPOLL_CLOEXEC)) {
-    watch(line_, the_line);
+    watch(line_, the_line, EPOLLIN);
   }
 
   void run() {
@@ -77,8 +87,8 @@ class Clients {
   }
 
  private:
-  void watch(const Fd& socket, Number number) const {
-    epoll_event event{.events = EPOLLIN, .data = {.u64 = number}};
+  void watch(const Fd& socket, Number number, std::uint32_t events) const {
+    epoll_event event{.events = events, .data = {.u64 = number}};
     if (::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, socket.get(), &event) != 0)
       throw SystemError(errno, "watching a socket");
   }
@@ -98,7 +108,7 @@ class Clients {
     } catch (const SystemError& failure) {
       if (failure.error() != ETIMEDOUT) throw;  // it is on its way
     }
-    watch(connection.socket, number);
+    watch(connection.socket, number, EPOLLIN | EPOLLOUT | EPOLLET);
     all_.emplace(number, std::move(connection));
     if (fresh) return void(++fresh_);
     ++opening_;
@@ -123,32 +133,27 @@ class Clients {
       if (number == the_line)
         take_order();
       else if (found != all_.end())
-        hear(number, found->second);
+        hear(found->second);
     }
   }
 
-  void hear(Number number, Connection& connection) {
-    std::array<char, 256> said{};
+  void hear(Connection& connection) {
+    std::array<char, 1024> said{};
+    if (connection.asked == 0) return ask(connection);  // it is there now, or refused
     const auto count = ::recv(connection.socket.get(), said.data(), said.size(), 0);
     if (count < 0 && errno == EAGAIN) return;
     if (count <= 0) return settle(connection, count == 0 ? Fate::ended : Fate::reset);
     connection.last = monotonic_ns();
     connection.unread.append(said.data(), static_cast<std::size_t>(count));
-    if (connection.contact.backend == 0) {
-      connection.contact.backend = connection.unread[0] - '0';
-      connection.unread.erase(0, 1);
-      settle(connection, Fate::open);
-    }
-    if (connection.unread.empty()) return;
-    if (!connection.waits) return settle(connection, Fate::mixed);
-    if (connection.unread.size() < sizeof(Question)) return;
-    const Question question{number, connection.asked};
-    const bool right = connection.unread.size() == sizeof(question) &&
-                       std::memcmp(connection.unread.data(), &question, sizeof(question)) == 0;
-    if (!right) return settle(connection, Fate::mixed);
+    const auto body = body_of(connection.unread);
+    if (!body && connection.waits) return;
+    auto& contact = connection.contact;
+    if (contact.backend == 0 && body) contact.backend = body->at(3) - '0';
+    if (!connection.waits || body != answer_to(connection)) return settle(connection, Fate::mixed);
     connection.unread.clear();
     connection.waits = false;
     connection.answered = connection.round;
+    settle(connection, Fate::open);
   }
 
   [[nodiscard]] int count_awaited() const {
@@ -178,12 +183,17 @@ class Clients {
     if (awaited_ >= most_awaited) return;
     ++awaited_;
     last_asked_ = number;
-    const Question question{number, ++connection.asked};
+    ask(connection);
+  }
+
+  void ask(Connection& connection) {
+    const auto question =
+        "GET /ask?" + std::to_string(++connection.asked) + " HTTP/1.1\r\nHost: farm\r\n\r\n";
     connection.waits = true;
-    connection.last = now;
+    connection.last = monotonic_ns();
     connection.round = round_;
-    const auto sent = ::send(connection.socket.get(), &question, sizeof(question), MSG_NOSIGNAL);
-    if (sent != sizeof(question)) settle(connection, Fate::reset);
+    if (!write_all(connection.socket, question.data(), question.size()))
+      settle(connection, Fate::reset);
   }
 
   // Fresh connections that are done make room for others.
@@ -254,8 +264,8 @@ class Clients {
   std::vector<Contact> done_;
   Number last_number_ = the_line, last_asked_ = the_line;
   int to_open_ = 0;
-  int opening_ = 0;  // live ones that nobody has greeted yet
-  int awaited_ = 0;  // of the live ones: greetings and answers
+  int opening_ = 0;  // live ones that nobody has answered yet
+  int awaited_ = 0;  // answers, of the live ones
   int fresh_ = 0;    // in all_
   unsigned round_ = 0;
   std::int64_t next_tick_ = 0;

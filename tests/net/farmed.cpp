@@ -17,7 +17,7 @@ const Loader& loaded(const Loader& loader, const std::string& options) {
   return loader;
 }
 
-std::string echo_service(const std::string& family) { return vip(10, family == "ipv4") + ":7/tcp"; }
+std::string web_service(const std::string& family) { return vip(10, family == "ipv4") + ":80/tcp"; }
 
 }  // namespace
 
@@ -27,8 +27,9 @@ Farmed::Farmed(const std::string& options, const std::string& family,
       some(connections / 10),
       site({}),
       loader(site.balancer),
-      service(loaded(loader, load_options), echo_service(family), options) {
+      service(loaded(loader, load_options), web_service(family), options) {
   service.add({1, 2, 3});
+  site.serve_http();
   farm = std::make_unique<Farm>(site, service);
   refill();
 }
@@ -55,12 +56,12 @@ void Farmed::survive_a_move() const { BOOST_TEST(moved(survive()) > 0); }
 void Farmed::survive_without(const std::string& name) const {
   const auto before = survive();
   BOOST_TEST(before.open(name) > 0);
-  BOOST_TEST(before.greeted(name) == 0);
-  BOOST_TEST(before.greeted() > 0);
+  BOOST_TEST(before.answered(name) == 0);
+  BOOST_TEST(before.answered() > 0);
   farm->renew(some);
   const auto after = survive();
   BOOST_TEST(after.open(name) <= before.open(name));
-  BOOST_TEST(after.greeted(name) == 0);
+  BOOST_TEST(after.answered(name) == 0);
 }
 
 void Farmed::lose(const std::string& name) const {
@@ -68,8 +69,8 @@ void Farmed::lose(const std::string& name) const {
   BOOST_TEST(report.broken(name) > 0);
   BOOST_TEST(report.broken(name) == report.broken(), report.text());
   BOOST_TEST(report.open(name) == 0);
-  BOOST_TEST(report.greeted(name) == 0);
-  BOOST_TEST(report.greeted() > 0);
+  BOOST_TEST(report.answered(name) == 0);
+  BOOST_TEST(report.answered() > 0);
 }
 
 void Farmed::lose_the_moved() const {

@@ -61,22 +61,18 @@ BOOST_AUTO_TEST_CASE(announced_and_withdrawn) {
   site.route({3});
   site.survive();
   site.start_daemons({1, 2});
-  const auto announced = [&](std::size_t hops) {
-    BOOST_REQUIRE(wait_until([&] { return site.announced() == hops; }, 120));
-    site.survive();
-  };
   const auto web1 = site.announce(1);
-  announced(1);
+  site.survive_announced(1);
   auto web2 = site.announce(2);
-  announced(2);
+  site.survive_announced(2);
   site.each("backend drain " + site.id() + " " + site.address(1), [&] { site.survive(); });
   site.farm().renew(site.all() / 2);
   site.stop(1, web1);
-  announced(1);
+  site.survive_announced(1);
   site.stop(2, web2);
-  announced(0);
+  site.survive_announced(0);
   web2 = site.announce(2);
-  announced(1);
+  site.survive_announced(1);
   // Web1 has withdrawn; when its connections have ended, it goes.
   BOOST_TEST(site.farm().renew(site.all()).open("web1") == 0);
   site.each("backend del --now " + site.id() + " " + site.address(1), [&] { site.survive(); });

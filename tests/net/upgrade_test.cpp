@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(connections_survive) {
     BOOST_TEST(tag(farmed.loader) != before);
     const auto after = farmed.survive();
     BOOST_TEST(after.open("web2") == kept);
-    BOOST_TEST(after.greeted("web2") == 0);
+    BOOST_TEST(after.answered("web2") == 0);
   }
   farmed.survive_without("web2");
 }

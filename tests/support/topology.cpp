@@ -160,15 +160,20 @@ void Site::write_nginx_conf(std::size_t web) const {
   for (const auto* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
     temporary << "  " << kind << "_temp_path " << home << "/" << kind << ";\n";
   std::ofstream(home + "/conf") << "user root; worker_processes 1; daemon off; pid " << home
-                                << "/pid;\nevents { worker_connections 2048; }\nhttp {\n"
+                                << "/pid;\nworker_rlimit_nofile 16384;\n"
+                                   "events { worker_connections 16384; }\nhttp {\n"
                                 << "  access_log off; error_log " << home << "/log;\n"
                                 << temporary.str()
-                                << "  client_max_body_size 100m; keepalive_requests 1000000;\n"
+                                << "  client_max_body_size 100m;\n"
+                                   "  keepalive_requests 1000000; keepalive_timeout 1h;\n"
                                    "  server {\n"
-                                   "    listen 80 backlog=2048; listen [::]:80 backlog=2048;\n"
+                                   "    listen 80 backlog=4096 so_keepalive=10:1:3;\n"
+                                   "    listen [::]:80 backlog=4096 so_keepalive=10:1:3;\n"
                                    "    listen 8080; listen [::]:8080;\n"
                                 << "    root " << home << ";\n    location = /keep { return 200 \""
                                 << name << " $remote_addr $remote_port\"; }\n"
+                                << "    location = /ask { return 200 \"" << name
+                                << " $remote_addr $remote_port $args\"; }\n"
                                 << "    location = / { keepalive_timeout 0; return 200 \"" << name
                                 << " $remote_addr $remote_port\"; }\n"
                                 << "    location /file/ { dav_methods PUT; }\n  }\n}\n";
