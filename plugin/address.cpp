@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "bpf/abi.h"
 #include "plugin/error.h"
 
 namespace xdplb {
@@ -191,6 +192,20 @@ Peer parse_peer(std::string_view text) {
   if (!address.is_unicast())
     throw Error("peer " + quoted(text) + " is no unicast address", "give the node's own");
   return address;
+}
+
+std::optional<std::string> too_many_peers(const std::vector<Peer>& peers) {
+  constexpr std::array kinds{"link addresses", "IPv4 addresses", "IPv6 addresses"};
+  std::array<unsigned, kinds.size()> count{};
+  for (const auto& peer : peers) {
+    const auto* address = std::get_if<Address>(&peer);
+    count.at(address == nullptr ? 0 : address->is_v4() ? 1 : 2)++;
+  }
+  for (std::size_t kind = 0; kind < kinds.size(); kind++)
+    if (count.at(kind) > LB_PEERS)
+      return std::to_string(count.at(kind)) + " " + kinds.at(kind) + " of peers are more than " +
+             std::to_string(LB_PEERS);
+  return std::nullopt;
 }
 
 std::string to_string(const Peer& peer) {

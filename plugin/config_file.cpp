@@ -122,7 +122,7 @@ class Reader {
         one.wrong("peer " + to_string(*peer) + " is there twice");
       take(all.emplace_back(), peer);
     }
-    if (all.size() > LB_PEERS) value.wrong("more peers than " + std::to_string(LB_PEERS));
+    if (const auto wrong = too_many_peers(all)) value.wrong(*wrong);
   }
 
   void read_interfaces(const Value& value) {

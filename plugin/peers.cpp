@@ -117,9 +117,7 @@ std::vector<Peer> peers_of(const Pins& pins) {
 }
 
 void set_peers(const Pins& pins, const std::vector<Peer>& peers) {
-  if (peers.size() > LB_PEERS)
-    throw Error(std::to_string(peers.size()) + " peers are more than " + std::to_string(LB_PEERS),
-                "have fewer peers");
+  if (const auto wrong = too_many_peers(peers)) throw Error(*wrong, "have fewer peers");
   Places links(pins, true);
   Places addresses(pins, false);
   links.become(peers);

@@ -14,7 +14,7 @@ namespace xdplb {
 std::vector<Peer> peers_of(const Pins& pins);
 
 // Those that stay are known all the while; killed, it leaves some of both. Throws Error, and
-// changes nothing, where there are more than LB_PEERS.
+// changes nothing, where too_many_peers().
 void set_peers(const Pins& pins, const std::vector<Peer>& peers);
 
 }  // namespace xdplb

@@ -114,19 +114,25 @@ BOOST_AUTO_TEST_CASE(as_many_as_there_may_be) {
     for (std::size_t byte = 1; byte < mac.size(); byte++)
       mac[byte] = static_cast<std::uint8_t>(random());
     all.emplace_back(mac);
+    all.emplace_back(ip("10.0.1." + std::to_string(i)));
+    all.emplace_back(ip("2001:db8::1:" + std::to_string(i)));
   }
   set_peers(node.pins(), all);
   const auto passes_all = [&](const std::vector<Peer>& peers) {
     for (const auto& one : peers)
-      BOOST_TEST(node.run(build({.src = std::get<Mac>(one), .to = v4})).verdict == XDP_PASS);
+      if (const auto* mac = std::get_if<Mac>(&one))
+        BOOST_TEST(node.run(build({.src = *mac, .to = v4})).verdict == XDP_PASS);
   };
   passes_all(all);
   auto known = peers_of(node.pins());
   std::ranges::sort(all);
   BOOST_TEST((known == all));
-  all.push_back(peer);
-  BOOST_CHECK_THROW(set_peers(node.pins(), all), Error);
-  BOOST_TEST((peers_of(node.pins()) == known));
+  for (const Peer& more : {Peer{peer}, Peer{ip("10.0.2.1")}, Peer{ip("2001:db8::2:1")}}) {
+    all.push_back(more);
+    BOOST_CHECK_THROW(set_peers(node.pins(), all), Error);
+    BOOST_TEST((peers_of(node.pins()) == known));
+    all.pop_back();
+  }
   // Half of them go; the others are known where they were.
   known.resize(LB_PEERS / 2);
   set_peers(node.pins(), known);

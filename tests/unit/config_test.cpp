@@ -193,6 +193,10 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   check_mistake(service + "forward = \"l3\"", "f:3:11: forward 'l3' is neither l2, ipip");
   check_mistake("peers = [\"02:00:00:00:00:01\", \"02:00:00:00:00:01\"]",
                 "f:1:31: peer 02:00:00:00:00:01 is there twice");
+  std::string many;
+  for (int i = 0; i < 65; i++) many += "'10.0.0." + std::to_string(i) + "', ";
+  check_mistake("peers = [" + many + "'2001:db8::1']",
+                "f:1:9: 65 IPv4 addresses of peers are more than 64");
   check_mistake("peers = [\"224.0.0.1\"]", "f:1:10: peer '224.0.0.1' is no unicast address");
   check_mistake(service + "ping = 1", "f:3:8: ping is neither true nor false");
   check_mistake(service + "affinity = 33", "f:1:1: affinity 33 of service 192.0.2.10:80/tcp has");
