@@ -7,6 +7,7 @@
 #include "loader/output.h"
 #include "plugin/announce.h"
 #include "plugin/error.h"
+#include "plugin/interface.h"
 
 namespace xdplb {
 
@@ -42,13 +43,13 @@ void print_changes(const std::vector<Announcement>& all) {
 
 // Until it is told to end: then nothing is announced any more. Where it is killed or fails, what
 // was announced is.
-void keep(const std::string& pin_path, unsigned long seconds) {
+void keep(const std::string& pin_path, unsigned long seconds, const Arguments& ifnames) {
   sigset_t ends;
   sigemptyset(&ends);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ends, signal);
   ::sigprocmask(SIG_BLOCK, &ends, nullptr);  // they wait until they are asked for
   const timespec interval{static_cast<std::time_t>(seconds), 0};
-  do print_changes(announce(pin_path, Announce::what_runs));
+  do print_changes(announce(pin_path, Announce::what_runs, ifnames));
   while (::sigtimedwait(&ends, nullptr, &interval) < 0);
   print_changes(announce(pin_path, Announce::withdraw));
 }
@@ -58,19 +59,22 @@ void keep(const std::string& pin_path, unsigned long seconds) {
 int run_announce(const Arguments& arguments) {
   Command command("announce",
                   "Has a route to each VIP that can be served here, for routing daemons to export.",
-                  "");
+                  "[IFNAME...]");
   command.flag("withdraw", "takes all of them back")
       .option("interval", "SECONDS", "again and again; withdraws when it is told to end")
       .epilogue("The routes are of type blackhole, protocol 200, in the main table.");
   if (!command.parse(arguments)) return 0;
+  for (const auto& name : command.parameters()) (void)find_interface(name);
   if (!command.has("interval")) {
     const auto what = command.has("withdraw") ? Announce::withdraw : Announce::what_runs;
-    print(announce(command.pin_path(), what), command.json());
+    print(announce(command.pin_path(), what, command.parameters()), command.json());
     return 0;
   }
+  if (command.has("withdraw") && !command.parameters().empty())
+    throw Error("--withdraw takes back all VIPs", "name no interfaces");
   if (command.has("withdraw") || command.json())
     throw Error("--interval goes with neither --withdraw nor --json", "leave one of them out");
-  keep(command.pin_path(), *command.interval());
+  keep(command.pin_path(), *command.interval(), command.parameters());
   return 0;
 }
 

@@ -12,20 +12,30 @@ namespace xdplb {
 namespace {
 
 // Why no VIP can be served here, or nothing.
-std::string why_none(const std::string& pin_path) {
-  const auto all = places({}, pin_path);
-  const auto ours = with_component(all);
-  for (const auto& place : ours)
-    if (!place.chain.ours()->running) return "xdp-lb doesn't run on " + place.interface.name;
-  if (!ours.empty()) return {};
+std::string why_none(const std::string& pin_path, const std::vector<std::string>& ifnames) {
+  const auto there = interfaces();
+  for (const auto& name : ifnames)
+    if (std::ranges::find(there, name, &Interface::name) == there.end())
+      return "there is no interface " + name;
+  const auto all = places(ifnames, pin_path);
+  bool any = false;
+  for (const auto& place : all) {
+    const auto* ours = place.chain.ours();
+    if (ours == nullptr && !ifnames.empty()) require_readable(place);
+    if (ours == nullptr ? !ifnames.empty() : !ours->running)
+      return "xdp-lb doesn't run on " + place.interface.name;
+    any |= ours != nullptr;
+  }
+  if (any) return {};
   for (const auto& place : all) require_readable(place);
   return "xdp-lb runs on no interface";
 }
 
 // Each VIP, and why it can't be served, or nothing.
-std::map<Address, std::string> judged(const std::string& pin_path) {
+std::map<Address, std::string> judged(const std::string& pin_path,
+                                      const std::vector<std::string>& ifnames) {
   const PinLock lock(pin_path, Access::read);
-  const auto trouble = why_none(pin_path);
+  const auto trouble = why_none(pin_path, ifnames);
   const Pins pins(pin_path, Access::read);
   const State state(pins);
   std::map<Address, std::string> vips;
@@ -39,10 +49,11 @@ std::map<Address, std::string> judged(const std::string& pin_path) {
   return vips;
 }
 
-std::map<Address, std::string> wanted(const std::string& pin_path, Announce what) {
+std::map<Address, std::string> wanted(const std::string& pin_path, Announce what,
+                                      const std::vector<std::string>& ifnames) {
   if (what == Announce::withdraw) return {};
   try {
-    return judged(pin_path);
+    return judged(pin_path, ifnames);
   } catch (const NotLoaded&) {
     return {};
   }
@@ -50,8 +61,9 @@ std::map<Address, std::string> wanted(const std::string& pin_path, Announce what
 
 }  // namespace
 
-std::vector<Announcement> announce(const std::string& pin_path, Announce what) {
-  auto vips = wanted(pin_path, what);
+std::vector<Announcement> announce(const std::string& pin_path, Announce what,
+                                   const std::vector<std::string>& ifnames) {
+  auto vips = wanted(pin_path, what, ifnames);
   const auto there = vip_routes();
   for (const auto& vip : there)
     vips.emplace(vip, what == Announce::withdraw ? "withdrawn" : "no service has it");

@@ -22,8 +22,9 @@ enum class Announce : bool {
 };
 
 // Has the routes to VIPs (plugin/vip_route.h) be those of the VIPs that have a backend that is up,
-// where the component runs. By address: VIPs of services, and those that were withdrawn. Throws
-// where it can't be told whether it runs, and changes nothing.
-std::vector<Announcement> announce(const std::string& pin_path, Announce what);
+// where the component runs: on all interfaces named, or on any. By address: VIPs of services, and
+// those that were withdrawn. Throws where it can't be told whether it runs, and changes nothing.
+std::vector<Announcement> announce(const std::string& pin_path, Announce what,
+                                   const std::vector<std::string>& ifnames = {});
 
 }  // namespace xdplb

@@ -80,6 +80,27 @@ BOOST_AUTO_TEST_CASE(until_it_is_withdrawn) {
     BOOST_TEST(!machine.host.require({"ip", family, "route", "show", "type", "blackhole"}).empty());
 }
 
+// Those named have to have it, all of them.
+BOOST_AUTO_TEST_CASE(where_interfaces_are_named) {
+  Machine machine;
+  machine.load_with_services();
+  machine.loader.require("load --single-ok --object " XDP_LB_OBJECT " eth1 -m skb");
+  const Words both{"192.0.2.10", "2001:db8::10"};
+  const auto after = [&](const std::string& line, const Words& vips) {
+    machine.loader.require(line);
+    BOOST_TEST(routes(machine.host) == vips, boost::test_tools::per_element());
+  };
+  after("announce eth0 eth1", both);
+  machine.host.ip("link set dev eth1 xdpgeneric off");
+  after("announce eth0 eth1", {});
+  after("announce eth1", {});
+  after("announce eth0", both);
+  const auto process = machine.host.start(machine.loader.command("announce --interval 1 eth0"));
+  machine.host.ip("link del eth0");
+  BOOST_TEST(wait_until([&] { return routes(machine.host).empty(); }, 10));
+  machine.host.stop(process);
+}
+
 // A route that an administrator made to the same VIP is left, and the kernel takes that one.
 BOOST_AUTO_TEST_CASE(beside_an_administrators_route) {
   Machine machine;
@@ -119,6 +140,7 @@ BOOST_AUTO_TEST_CASE(bad_lines) {
   check_refused(machine, {{"announce --interval 0", 2, "not a number of seconds"},
                           {"announce --interval 1 --withdraw", 2, "goes with neither"},
                           {"announce --interval 1 -j", 2, "goes with neither"},
+                          {"announce --withdraw eth0", 2, "takes back all VIPs"},
                           {"announce 192.0.2.10", 2, "192.0.2.10"}});
 }
 
