@@ -10,6 +10,8 @@
 #include <memory>
 
 #include "plugin/check_interface.h"
+#include "plugin/check_second.h"
+#include "plugin/peers.h"
 #include "plugin/state.h"
 #include "plugin/way.h"
 
@@ -113,6 +115,9 @@ class Examination {
     if (bad == 0)
       findings_.push_back({Level::ok, service.id.to_string(),
                            "there are ways to its backends: " + std::to_string(backends.size())});
+    if (service.second_chance)
+      findings_.push_back(
+          judge_second_chance(service.id.to_string(), second_facts(backends, peers_of(pins_))));
   }
 
   VipFacts& vip_of(const Address& vip) {

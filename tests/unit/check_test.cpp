@@ -6,6 +6,7 @@
 #include "plugin/check_backend.h"
 #include "plugin/check_host.h"
 #include "plugin/check_interface.h"
+#include "plugin/check_second.h"
 
 namespace xdplb {
 
@@ -33,7 +34,36 @@ Chain chain_of(std::size_t programs, const std::string& ours = {}) {
   return chain;
 }
 
+Backend backend_at(const std::string& address, Forward forward, bool local = false) {
+  Backend backend;
+  backend.id.address = Address::parse(address);
+  backend.forward = forward;
+  backend.local = local;
+  return backend;
+}
+
 BOOST_AUTO_TEST_SUITE(check_rules)
+
+BOOST_AUTO_TEST_CASE(second_chances) {
+  const auto judge = [](const std::vector<Backend>& backends, const std::vector<Peer>& peers) {
+    return judge_second_chance("http", second_facts(backends, peers));
+  };
+  for (const auto forward : {Forward::l2, Forward::ipip}) {
+    const auto here = backend_at("10.0.0.1", forward, true);
+    const auto other = backend_at("10.0.0.2", forward);
+    const Peer link = parse_mac("02:00:00:00:00:02");
+    const Peer address = other.id.address;
+    const bool l2 = forward == Forward::l2;
+    check(judge({other}, {link, address}), Level::warn, "none of its backends is this host",
+          "http --second-chance off");
+    check(judge({here, other}, {l2 ? address : link}), Level::warn,
+          l2 ? "0 link addresses" : "10.0.0.2 is no peer", "peer add");
+    check(judge({here, other}, {l2 ? link : address}), Level::ok, "peers");
+    check(judge({here, other, backend_at("10.0.0.3", Forward::gue)},
+                {link, address, Peer{Address::parse("10.0.0.3")}}),
+          Level::warn, "10.0.0.3 has another mode", "the same");
+  }
+}
 
 BOOST_AUTO_TEST_CASE(kernel) {
   for (const auto* release : {"6.1.0-30-amd64", "6.12", "7.0.1"})
