@@ -4,69 +4,18 @@
 // the page shows, but for numbers, and then requests are answered by way of the balancer.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <fstream>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
 
 #include "tests/net/bare.h"
 #include "tests/support/mounts.h"
-#include "tests/vm/lab.h"
+#include "tests/vm/manual_page.h"
 
 namespace xdplb::test {
 namespace {
 
-constexpr auto page_file = "/vm/xdp-lb.7.scd";
 constexpr double patience = 30;  // seconds until a command says what the page shows
-
-struct Step {
-  std::string host, command, shown;
-};
-
-// Lines up to the one that ends the here-document, if a command has one.
-std::string here_document(const std::string& command, std::istream& page) {
-  static const std::regex begin(".*<<'?([A-Z]+)'?$");
-  std::smatch match;
-  std::string text;
-  if (!std::regex_match(command, match, begin)) return text;
-  for (std::string line; std::getline(page, line);) {
-    text += "\n" + line;
-    if (line == match[1]) return text;
-  }
-  throw std::runtime_error("no end of the here-document of: " + command);
-}
-
-// Of the literal blocks below a heading: "HOST# COMMAND", or "HOST$ COMMAND", and what is shown
-// below it. What comes before the first is a picture.
-std::vector<Step> steps_of(const std::string& heading) {
-  static const std::regex prompt("([a-z0-9]+)[#$] (.+)");
-  std::ifstream page(page_file);
-  std::vector<Step> steps;
-  bool inside = false;
-  bool literal = false;
-  std::smatch match;
-  for (std::string line; std::getline(page, line);) {
-    if (line == "```")
-      literal = !literal;
-    else if (!literal && line.starts_with("#"))
-      inside = line == "## " + heading;
-    else if (!inside || !literal || line.empty())
-      continue;
-    else if (std::regex_match(line, match, prompt))
-      steps.push_back({match[1], match[2].str() + here_document(match[2], page), ""});
-    else if (!steps.empty())
-      steps.back().shown += line + "\n";
-  }
-  return steps;
-}
-
-// What is compared of an output.
-std::string but_for_numbers(const std::string& output) {
-  static const std::regex number("[0-9]+");
-  const auto text = std::regex_replace(output, number, "0");
-  return text.substr(0, text.find_last_not_of('\n') + 1);
-}
 
 // A host; a balancer has, besides its network, a bpffs, /run and files in /etc of its own.
 class Node {
@@ -117,19 +66,19 @@ class Topology {
     site.serve_http();
     make_bare(site);
     site.router.ip("route del 192.0.2.0/24");
+    add_balancer("balancer", site.balancer);
+    if (has_steps_for("both")) add_standby();
+    if (has_steps_for("each"))
+      for (int number : {1, 2}) add_server(number);
     for (auto* host : {&site.client, &site.router, &site.webs[0], &site.webs[1], &site.webs[3]})
       nodes_.try_emplace(host->name(), *host, false);
-    add_balancer("balancer", site.balancer);
-    if (std::ranges::any_of(steps_, [](const auto& step) { return step.host == "both"; }))
-      add_standby();
   }
 
   // The steps that were not made yet, up to this command, or all.
   void build(const std::string& until = "") {
     for (; next_ < steps_.size() && steps_[next_].command != until; ++next_) {
       const auto& step = steps_[next_];
-      const auto hosts = step.host == "both" ? Words{"balancer", "standby"} : Words{step.host};
-      for (const auto& host : hosts) make(step, host);
+      for (const auto& host : hosts_of(step)) make(step, host);
     }
     BOOST_TEST_REQUIRE((until.empty() || next_ < steps_.size()),
                        "the page has no '" << until << "'");
@@ -140,6 +89,13 @@ class Topology {
              const std::string& balancer = "balancer") {
     const auto service = address + ":" + std::to_string(port) + "/tcp";
     const auto before = forwarded(balancer, service);
+    check_answered(address, port, webs);
+    // SYN, ACK and request, FIN
+    BOOST_TEST(forwarded(balancer, service) >= before + requests * 3);
+  }
+
+  void check_answered(const std::string& address, std::uint16_t port,
+                      const std::set<std::string>& webs) const {
     std::set<std::string> answered;
     for (unsigned i = 0; i < requests; ++i) {
       const auto said = split(site.get(endpoint("10.1.0.2", 0), endpoint(address, port)).body);
@@ -147,8 +103,6 @@ class Topology {
       BOOST_TEST(said.at(1) == "10.1.0.2");
     }
     BOOST_TEST(answered == webs, boost::test_tools::per_element());
-    // SYN, ACK and request, FIN
-    BOOST_TEST(forwarded(balancer, service) >= before + requests * 3);
   }
 
   Node& node(const std::string& host) { return nodes_.at(host); }
@@ -164,11 +118,34 @@ class Topology {
     nodes_.try_emplace(name, host, true);
   }
 
+  [[nodiscard]] bool has_steps_for(const std::string& host) const {
+    return std::ranges::find(steps_, host, &Step::host) != steps_.end();
+  }
+
+  static Words hosts_of(const Step& step) {
+    if (step.host == "both") return {"balancer", "standby"};
+    if (step.host == "each") return {"web1", "web2"};
+    return {step.host};
+  }
+
+  // So that it can send by native XDP.
+  void prepare_port(const std::string& web) const {
+    attach_pass(site.router, web);
+    site.router.require(split("ethtool -K " + web + " tx off txvlan off"));
+  }
+
+  // With the link address that the page says.
+  void add_server(int number) {
+    auto& host = site.webs.at(static_cast<std::size_t>(number - 1));
+    prepare_port(host.name());
+    host.ip("link set eth0 address 02:00:00:00:02:2" + std::to_string(number));
+    add_balancer(host.name(), host);
+  }
+
   // In the place of web3 on the network.
   void add_standby() {
     auto& host = site.webs[2];
-    attach_pass(site.router, "web3");
-    site.router.require(split("ethtool -K web3 tx off txvlan off"));
+    prepare_port("web3");
     host.ip("addr del 10.2.0.23/24 dev eth0\naddr add 10.2.0.12/24 dev eth0\n"
             "route add default via 10.2.0.1");
     add_balancer("standby", host);
@@ -200,6 +177,30 @@ class Topology {
   std::map<std::string, Node> nodes_;
   std::vector<Step> steps_;
   std::size_t next_ = 0;
+};
+
+// Connections to 192.0.2.10, and whom they were answered by.
+class Open {
+ public:
+  explicit Open(const Site& site) {
+    const Inside here(site.client);
+    for (int i = 0; i < 10; ++i) {
+      all_.emplace_back(endpoint("10.1.0.2", 0), endpoint("192.0.2.10", 80));
+      said_.push_back(all_.back().get("/keep").body);
+    }
+  }
+  void check() {
+    Words now;
+    for (auto& connection : all_) now.push_back(connection.get("/keep").body);
+    BOOST_TEST(now == said_, boost::test_tools::per_element());
+  }
+  [[nodiscard]] auto at(const std::string& web) const {
+    return std::ranges::count_if(said_, [&](const auto& said) { return said.starts_with(web); });
+  }
+
+ private:
+  std::vector<HttpConnection> all_;
+  Words said_;
 };
 
 BOOST_AUTO_TEST_SUITE(manual)
@@ -241,15 +242,7 @@ BOOST_AUTO_TEST_CASE(two_nodes) {
   const auto digest = [&](const char* host) { return topology.node(host).json("xdp-lb digest"); };
   BOOST_TEST(digest("balancer") == digest("standby"));
 
-  std::vector<HttpConnection> open;
-  Words before;
-  {
-    const Inside here(topology.site.client);
-    for (int i = 0; i < 10; ++i) {
-      open.emplace_back(endpoint("10.1.0.2", 0), endpoint("192.0.2.10", 80));
-      before.push_back(open.back().get("/keep").body);
-    }
-  }
+  Open open(topology.site);
   topology.build();
   // A bridge that has forgotten the lost node's port floods its frames to the other one, too.
   const auto moved = [&] {
@@ -257,10 +250,32 @@ BOOST_AUTO_TEST_CASE(two_nodes) {
     return said.find(to_string(topology.site.webs[2].mac("eth0"))) != std::string::npos;
   };
   BOOST_TEST(wait_until(moved, patience));
-  Words after;
-  for (auto& connection : open) after.push_back(connection.get("/keep").body);
-  BOOST_TEST(after == before, boost::test_tools::per_element());
+  open.check();
   topology.check("192.0.2.10", 80, {"web1", "web2"}, "standby");
+}
+
+BOOST_AUTO_TEST_CASE(servers_that_balance) {
+  Topology topology("Servers that balance");
+  topology.build("xdp-lb backend drain 192.0.2.10:80/tcp 10.2.0.22");
+  topology.check_answered("192.0.2.10", 80, {"web1", "web2"});
+  const auto digest = [&](const char* host) { return topology.node(host).json("xdp-lb digest"); };
+  BOOST_TEST(digest("web1") == digest("web2"));
+  for (const auto* host : {"web1", "web2"}) {
+    const auto reasons = topology.node(host).json("xdp-lb stats").at("reasons").at("ipv4");
+    BOOST_TEST(reasons.at("from-peer").at("packets") > 0);
+  }
+  {
+    Open open(topology.site);
+    for (const auto* until :
+         {"ip route replace 192.0.2.10 via 10.2.0.21",
+          "xdp-lb backend del 192.0.2.10:80/tcp 10.2.0.22", "xdp-lb unload --all"}) {
+      topology.build(until);
+      open.check();
+    }
+    BOOST_TEST(open.at("web2") > 0);
+  }
+  topology.build();
+  topology.check_answered("192.0.2.10", 80, {"web1"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()
