@@ -32,8 +32,8 @@ std::string example(const std::string& name, const BgpNode& node) {
   return file;
 }
 
-void start_bird(Host& host, const std::string& file) {
-  host.start({"bird", "-f", "-c", file, "-s", file + ".ctl", "-P", file + ".pid"});
+pid_t start_bird(Host& host, const std::string& file) {
+  return host.start({"bird", "-f", "-c", file, "-s", file + ".ctl", "-P", file + ".pid"});
 }
 
 void start_bgp_router(Host& router, const std::vector<BgpNode>& nodes) {
@@ -44,7 +44,7 @@ void start_bgp_router(Host& router, const std::vector<BgpNode>& nodes) {
       "template bgp node { local as 64512; connect delay time 1; error wait time 1, 2; }\n";
   const auto add = [&](const std::string& address, const std::string& family) {
     text += "protocol bgp from node { neighbor " + address + " as 64513; " + family +
-            " { import all; export none; }; }\n";
+            " { import all; export none; add paths rx; }; }\n";
   };
   for (const auto& node : nodes) {
     add(node.v4, "ipv4");
@@ -53,6 +53,21 @@ void start_bgp_router(Host& router, const std::vector<BgpNode>& nodes) {
   const std::string file = "/run/router.conf";
   std::ofstream(file) << text;
   start_bird(router, file);
+}
+
+pid_t start_route_server(Host& host, const std::vector<Spoken>& all) {
+  std::string text = "router id 10.2.0.11;\nprotocol device {}\n";
+  for (const auto& [vip, by] : all) {
+    const bool v4 = by.find(':') == std::string::npos;
+    text += std::string("protocol static { ") + (v4 ? "ipv4" : "ipv6") + "; route " + vip +
+            (v4 ? "/32" : "/128") + " via " + by + "; }\n";
+  }
+  for (const auto& [family, router] : {std::pair{"ipv4", "10.2.0.1"}, {"ipv6", "fd00:2::1"}})
+    text += std::string("protocol bgp { local as 64513; neighbor ") + router + " as 64512; " +
+            family + " { import none; export all; next hop keep; add paths tx; }; }\n";
+  const std::string file = "/run/route-server.conf";
+  std::ofstream(file) << text;
+  return start_bird(host, file);
 }
 
 }  // namespace xdplb::test

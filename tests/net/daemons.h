@@ -25,8 +25,14 @@ struct BgpNode {
 // The example, as a file, for the node.
 std::string example(const std::string& name, const BgpNode& node);
 
-void start_bird(Host& host, const std::string& file);
+pid_t start_bird(Host& host, const std::string& file);
 // BIRD that takes what these nodes announce, over all of them.
 void start_bgp_router(Host& router, const std::vector<BgpNode>& nodes);
+// BIRD that announces addresses, of one family each, for others that have no daemon: their routers'
+// neighbour.
+struct Spoken {
+  std::string vip, by;
+};
+pid_t start_route_server(Host& host, const std::vector<Spoken>& all);
 
 }  // namespace xdplb::test

@@ -4,6 +4,8 @@
 // Balancers without machines of their own: a router spreads a VIP by ECMP over servers, each of
 // which balances and serves. Live connections count what breaks.
 
+#include <optional>
+
 #include "tests/net/farm.h"
 #include "tests/net/peers.h"
 
@@ -23,12 +25,18 @@ class Distributed {
       const std::string& line, const std::function<void()>& between = [] {});
   void route(const std::vector<int>& nodes) const;
   Report survive();  // all live on, and no fresh one fails
+  // From now on those that don't are counted instead, and others opened in their place.
+  void tolerate_losses() { losses_ = 0; }
+  [[nodiscard]] int losses() const { return losses_.value(); }
   // A server drains; connections are opened then, and come to nodes that don't know of them.
   Report after_other_routes(int drained, const std::vector<int>& nodes);
 
   // BIRD at the router, which takes what these servers announce, and at the servers. The VIP's
   // network stays routed as it is: that is for when nobody announces it.
   void start_daemons(const std::vector<int>& servers);
+  // A route server, the balancer, announces the VIP for these, which have no daemon, until stopped.
+  pid_t speak_for(const std::vector<int>& servers);
+  void silence(pid_t route_server) { site().balancer.stop(route_server); }
   // 'xdp-lb announce' there; it withdraws when it is stopped.
   pid_t announce(int server);
   void stop(int server, pid_t announcing);
@@ -54,6 +62,7 @@ class Distributed {
   TestService service_;
   std::vector<std::unique_ptr<SecondNode>> nodes_{};
   std::unique_ptr<Farm> farm_{};
+  std::optional<int> losses_{};
 };
 
 }  // namespace xdplb::test
