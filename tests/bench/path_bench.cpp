@@ -129,6 +129,9 @@ void run(const Options& options) {
   constexpr std::uint32_t exception_sets = 1U << 18;  // likewise
   test::Balancer epochs(arena, LB_FLOWS, exception_sets);
   add_epoch_services(epochs, ifindex);
+  test::Balancer server(arena);
+  add_second_services(server, ifindex);
+  const auto connection = connect_known();
 
   auto rows = path_rows(balancer);
   auto remembered = epoch_rows(epochs, rows);
@@ -136,6 +139,7 @@ void run(const Options& options) {
   std::ranges::move(fullnat_rows(fullnat), std::back_inserter(rows));
   acquaint(remembered);
   std::ranges::move(remembered, std::back_inserter(rows));
+  std::ranges::move(second_rows(server), std::back_inserter(rows));
   auto path = results_of(rows);
   auto live = results_of(live_rows(balancer));
   const unsigned rounds = options.quick ? 3 : 31;

@@ -57,6 +57,11 @@ inline constexpr const char* ipip_floor = "parse and ipip, v4";
 void add_epoch_services(test::Balancer& balancer, std::uint32_t ifindex);
 std::vector<Row> epoch_rows(test::Balancer& balancer, const std::vector<Row>& path);
 
+// A server with second chances, and a connection that it has, while the descriptor is open.
+void add_second_services(test::Balancer& balancer, std::uint32_t ifindex);
+Fd connect_known();
+std::vector<Row> second_rows(test::Balancer& balancer);
+
 // Those that are sent as live frames, each behind the baseline that it is compared to: a program
 // whose name starts with "bare". Their growth is what the interface's peer sees.
 std::vector<Row> live_rows(test::Balancer& balancer);

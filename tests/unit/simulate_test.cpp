@@ -170,6 +170,24 @@ BOOST_AUTO_TEST_CASE(what_a_node_has_not_seen) {
   BOOST_TEST(all[2].nodes == 4);
 }
 
+BOOST_AUTO_TEST_CASE(ten_thousand_backends_at_64_nodes) {
+  auto config = config_of(10000);
+  config.services[0].slots = max_slots;
+  const auto all = run(config, {"drain=10.0.7.7", "down=10.0.9.0/24", "node-down=3"}, 64);
+  const auto& [drained, down, lost] = std::tie(all.at(0), all.at(1), all.at(2));
+  const auto share = [&](const Outcome& outcome) {
+    return static_cast<double>(outcome.services[0].moved) / max_slots;
+  };
+  BOOST_TEST(std::abs(share(drained) - 0.0001) < 0.00005);
+  BOOST_TEST(std::abs(share(down) - 0.01) < 0.001);
+  BOOST_TEST(share(lost) == 0);
+  for (const auto& one : all) BOOST_TEST(one.services[0].needless == 0);
+  BOOST_TEST(drained.services[0].broken == 0);
+  BOOST_TEST(down.services[0].broken == down.services[0].moved);
+  BOOST_TEST(std::abs(lost.node_growth - 1.0 / 63) < 1e-9);
+  BOOST_TEST(lost.nodes == 63U);
+}
+
 // A file that is gone with this.
 struct File {
   explicit File(const Config& config)
