@@ -64,14 +64,14 @@ int run_announce(const Arguments& arguments) {
       .option("interval", "SECONDS", "again and again; withdraws when it is told to end")
       .epilogue("The routes are of type blackhole, protocol 200, in the main table.");
   if (!command.parse(arguments)) return 0;
-  for (const auto& name : command.parameters()) (void)find_interface(name);
+  if (command.has("withdraw") && !command.parameters().empty())
+    throw Error("--withdraw takes back all VIPs", "name no interfaces");
   if (!command.has("interval")) {
+    for (const auto& name : command.parameters()) (void)find_interface(name);
     const auto what = command.has("withdraw") ? Announce::withdraw : Announce::what_runs;
     print(announce(command.pin_path(), what, command.parameters()), command.json());
     return 0;
   }
-  if (command.has("withdraw") && !command.parameters().empty())
-    throw Error("--withdraw takes back all VIPs", "name no interfaces");
   if (command.has("withdraw") || command.json())
     throw Error("--interval goes with neither --withdraw nor --json", "leave one of them out");
   keep(command.pin_path(), *command.interval(), command.parameters());

@@ -95,7 +95,9 @@ BOOST_AUTO_TEST_CASE(where_interfaces_are_named) {
   after("announce eth0 eth1", {});
   after("announce eth1", {});
   after("announce eth0", both);
+  after("announce --withdraw", {});
   const auto process = machine.host.start(machine.loader.command("announce --interval 1 eth0"));
+  BOOST_TEST(wait_until([&] { return routes(machine.host) == both; }, 10));
   machine.host.ip("link del eth0");
   BOOST_TEST(wait_until([&] { return routes(machine.host).empty(); }, 10));
   machine.host.stop(process);
