@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(the_component_is_upgraded) {
   auto& [all, some, site, loader, service, farm] = static_cast<Farmed&>(chained);
   service.drain("web2");
   chained.survive_without("web2");
-  for (int i = 0; i < counts(2, 6); ++i) {
+  for (int i = 0; i < counts(2, 30); ++i) {
     auto running = std::async(std::launch::async, [&] {
       return loader.json("upgrade -o " + (i % 2 == 0 ? other : XDP_LB_OBJECT));
     });
