@@ -33,6 +33,21 @@ static __always_inline enum lb_reason fib_reason(long result)
 	}
 }
 
+static __always_inline long fib_look(struct xdp_md *ctx, struct bpf_fib_lookup *fib, __u8 family,
+				     const __u32 *addr)
+{
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->ifindex = ctx->ingress_ifindex;
+	if (family == LB_IPV4) {
+		fib->family = LB_AF_INET;
+		fib->ipv4_dst = addr[3];
+	} else {
+		fib->family = LB_AF_INET6;
+		__builtin_memcpy(fib->ipv6_dst, addr, sizeof(fib->ipv6_dst));
+	}
+	return bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
+}
+
 /* Asks the kernel for the way to next->dst. Returns bpf_fib_lookup()'s result, and
  * sets direct if no gateway is in between. */
 static __always_inline long fib_ask(struct xdp_md *ctx, struct lb_next_hop *next, bool *direct)
@@ -47,16 +62,7 @@ static __always_inline long fib_ask(struct xdp_md *ctx, struct lb_next_hop *next
 	if (!s)
 		return BPF_FIB_LKUP_RET_NOT_FWDED;
 	fib = &s->fib;
-	__builtin_memset(fib, 0, sizeof(*fib));
-	fib->ifindex = ctx->ingress_ifindex;
-	if (v4) {
-		fib->family = LB_AF_INET;
-		fib->ipv4_dst = addr[3];
-	} else {
-		fib->family = LB_AF_INET6;
-		__builtin_memcpy(fib->ipv6_dst, addr, sizeof(fib->ipv6_dst));
-	}
-	result = bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
+	result = fib_look(ctx, fib, next->family, addr);
 	*direct = v4 ? fib->ipv4_dst == addr[3]
 		     : fib->ipv6_dst[0] == addr[0] && fib->ipv6_dst[1] == addr[1] &&
 				  fib->ipv6_dst[2] == addr[2] && fib->ipv6_dst[3] == addr[3];

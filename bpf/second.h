@@ -106,12 +106,12 @@ static __always_inline bool is_at(const __u8 *address, const __u64 *addr)
 	return word[0] == addr[0] && word[1] == addr[1];
 }
 
-/* Is the backend this host, by the address that the outer header of s is for? */
-static __always_inline bool is_outer_local(const struct lb_scratch *s, __u32 handle)
+/* Is the outer header of s for this host? Where nothing is forwarded, nothing else comes. */
+static __noinline int is_outer_here(struct xdp_md *ctx, struct lb_scratch *s)
 {
-	struct lb_backend *backend = bpf_map_lookup_elem(&lb_backends, &handle);
+	long result = fib_look(ctx, &s->fib, s->pkt.family, (const void *)s->pkt.dst);
 
-	return backend && backend->head.local && is_at(backend->addr, s->pkt.dst);
+	return result == BPF_FIB_LKUP_RET_NOT_FWDED || result == BPF_FIB_LKUP_RET_FWD_DISABLED;
 }
 
 /* Did the packet come from there? */
@@ -196,13 +196,10 @@ static __always_inline bool limit_hops(struct xdp_md *ctx, const struct lb_scrat
 }
 
 /* Is the packet for this host, by this node's table or by that of a peer? */
-static __always_inline bool is_here(const struct lb_scratch *s, const struct lookup *lookup,
-				    const struct place *place)
+static __always_inline bool is_here(struct xdp_md *ctx, struct lb_scratch *s)
 {
 	if (s->kind == IN_OUTER)
-		return is_outer_local(s, place->slot.current) ||
-		       is_outer_local(s, place->slot.previous) ||
-		       is_outer_local(s, place_second(lookup, place));
+		return is_outer_here(ctx, s);
 	return s->kind == FROM_PEER || is_local(s->backend);
 }
 
@@ -237,7 +234,7 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	if (!way.record || !way.record->table.second || !is_under_way(ctx, &way) ||
 	    !lookup_start(&lookup) || !place_find(&lookup, way.record, way.flow, &place))
 		return 0;
-	here = is_here(s, &lookup, &place);
+	here = is_here(ctx, s);
 	if (here ? way.flow->proto == IPPROTO_UDP : !may_be_here(s, &lookup, &place))
 		return 0;
 	state = socket_state(ctx, &way);

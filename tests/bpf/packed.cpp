@@ -29,6 +29,14 @@ Bytes with_link(Bytes frame, const Mac& dst, const Mac& src) {
 
 }  // namespace
 
+Setting::Setting(std::string words) : line_(std::move(words)) { ip_tool(line_); }
+Setting::~Setting() { ip_tool(line_.replace(line_.find("replace"), 7, "del")); }
+
+std::string on_loopback(const Address& address) {
+  return "addr replace " + address.to_string() +
+         (address.is_v4() ? "/32 dev lo" : "/128 dev lo nodad");
+}
+
 Packed::Packed(Balancer& on, const std::string& mode, bool inner4, bool outer4)
     : balancer(on),
       forward(parse_forward(mode).value()),
@@ -40,7 +48,10 @@ Packed::Packed(Balancer& on, const std::string& mode, bool inner4, bool outer4)
       here{at(outer4, "1"), node_mac},
       there{at(outer4, "2"), backend_mac(2)},
       third{at(outer4, "3"), backend_mac(3)},
-      source_(at(outer4, outer4 ? "254" : "ffff")) {
+      source_(at(outer4, outer4 ? "254" : "ffff")),
+      own_(on_loopback(here.address)),
+      elsewhere_("route replace unreachable " + third.address.to_string()) {
+  for (const std::string family : {"ipv4", "ipv6"}) set_sysctl(family + "/conf/lo/forwarding", "1");
   ServiceChange options{forward, Balance::slack, min_slots};
   options.second_chance = true;
   balancer.state().add_service(id, options);

@@ -14,6 +14,19 @@ struct Node {
   Mac mac;
 };
 
+// What 'ip ... replace ...' makes: there while it lives.
+class Setting {
+ public:
+  explicit Setting(std::string words);
+  ~Setting();
+  Setting(const Setting&) = delete;
+  Setting& operator=(const Setting&) = delete;
+
+ private:
+  std::string line_;
+};
+std::string on_loopback(const Address& address);
+
 // One VIP, with this host and another as backends.
 struct Packed {
   // mode: as the command line has it. The families of the VIP and of the nodes.
@@ -53,6 +66,7 @@ struct Packed {
   void check_all(const Bytes& frame, const Run& wanted, const CounterId& at);
 
   Address source_;
+  Setting own_, elsewhere_;  // this host's address, and that which isn't
 };
 
 }  // namespace xdplb::test

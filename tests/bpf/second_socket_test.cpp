@@ -27,20 +27,6 @@ Balancer& balancer() {
   return made;
 }
 
-// There while it lives.
-struct Setting {
-  explicit Setting(std::string words) : line(std::move(words)) { ip_tool(line); }
-  ~Setting() { ip_tool(line.replace(line.find("replace"), 7, "del")); }
-  Setting(const Setting&) = delete;
-  Setting& operator=(const Setting&) = delete;
-  std::string line;
-};
-
-std::string on_loopback(const Address& address) {
-  return "addr replace " + address.to_string() +
-         (address.is_v4() ? "/32 dev lo" : "/128 dev lo nodad");
-}
-
 // A host with the VIP, and a way to the client.
 struct Host : Packed {
   Host(const std::string& mode, bool v4)

@@ -52,11 +52,19 @@ BOOST_DATA_TEST_CASE(stays_here, data::make(modes) * data::make({true, false}), 
   spec.flags = 2;  // SYN
   node.stays(spec);
   spec = node.packet();
-  if (mode != "l2") node.stays(node.wrapped(spec, node.peer, node.third));  // no backend's address
+  if (mode != "l2") node.stays(node.wrapped(spec, node.peer, node.third));  // on its way there
   spec.dst = broadcast_mac;
   node.stays(spec);
   spec = node.packet();
   node.goes_on(spec);
+}
+
+// A node may know another tale of the service than its peer.
+BOOST_DATA_TEST_CASE(goes_on_where_this_host_is_no_backend,
+                     data::make(modes) * data::make({true, false}), mode, v4) {
+  Packed node(balancer(), mode, v4, v4);
+  balancer().state().delete_backend(node.id, {node.here.address, 0}, Removal::now);
+  node.goes_on(node.packet());
 }
 
 // Errors go where the connection may be that they are about.
