@@ -41,7 +41,7 @@ Packed::Packed(Balancer& on, const std::string& mode, bool inner4, bool outer4)
     : balancer(on),
       forward(parse_forward(mode).value()),
       v4(inner4),
-      client(ip(v4 ? "198.51.100.7" : "2001:db8:c::7")),
+      client(ip(v4 ? "198.51.100.78" : "2001:db8:c::78")),
       vip(ip(v4 ? "192.0.2.10" : "2001:db8::10")),
       id(ServiceId{vip, 80, Protocol::tcp}),
       peer{at(outer4, "77"), peer_mac},

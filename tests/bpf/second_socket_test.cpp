@@ -27,18 +27,23 @@ Balancer& balancer() {
   return made;
 }
 
+struct Cable {
+  Cable() { ip_tool("link add way0 type veth peer name way1"); }
+  ~Cable() { ip_tool("link del way0"); }
+  Cable(const Cable&) = delete;
+  Cable& operator=(const Cable&) = delete;
+};
+
 // A host with the VIP, and a way to the client.
 struct Host : Packed {
   Host(const std::string& mode, bool v4)
       : Packed(xdplb::test::balancer(), mode, v4, v4),
         port(++last_port),
         vip_here(on_loopback(vip)) {
-    ip_tool("link add way0 type veth peer name way1");
     for (const std::string end : {"way0", "way1"}) ip_tool("link set " + end + " up");
     ip_tool("route add " + client.to_string() + " dev way0");
     ip_tool("neigh add " + client.to_string() + " lladdr 02:00:5e:00:53:99 dev way0");
   }
-  ~Host() { ip_tool("link del way0"); }
   [[nodiscard]] PacketSpec packet() const {
     auto spec = Packed::packet();
     spec.sport = port;
@@ -65,6 +70,7 @@ struct Host : Packed {
   static inline std::uint16_t last_port = 41000;
   std::uint16_t port;
   Setting vip_here;
+  Cable cable{};
 };
 
 BOOST_AUTO_TEST_SUITE(second_socket)

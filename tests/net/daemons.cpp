@@ -64,7 +64,9 @@ pid_t start_route_server(Host& host, const std::vector<Spoken>& all) {
   }
   for (const auto& [family, router] : {std::pair{"ipv4", "10.2.0.1"}, {"ipv6", "fd00:2::1"}})
     text += std::string("protocol bgp { local as 64513; neighbor ") + router + " as 64512; " +
-            family + " { import none; export all; next hop keep; add paths tx; }; }\n";
+            family +
+            " { import none; next hop keep; add paths tx;\n"
+            "  export filter { bgp_next_hop = gw; accept; }; }; }\n";
   const std::string file = "/run/route-server.conf";
   std::ofstream(file) << text;
   return start_bird(host, file);
