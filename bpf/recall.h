@@ -251,23 +251,6 @@ static __always_inline struct lb_exception_set *recall_set(const struct way *way
 	return bpf_map_lookup_elem(&lb_exceptions, &set);
 }
 
-/* The backend that this node remembers for a flow, or 0. Of a packet that it isn't to balance. */
-static __always_inline __u32 remembered(const struct way *way, const struct place *place)
-{
-	struct recall recall = { .way = way, .place = *place, .now = seconds_now() };
-	struct lb_backend *backend;
-	__u32 at, handle;
-	__u64 entry;
-
-	recall.set = recall_set(way, &recall.place);
-	if (!recall.set)
-		return 0;
-	entry = entry_find(&recall, &at);
-	handle = lb_exception_handle(entry);
-	backend = bpf_map_lookup_elem(&lb_backends, &handle);
-	return entry && entry_counts(&recall, entry, backend) ? handle : 0;
-}
-
 /* The backend of a flow, or 0, or NOT_NOW. */
 static __always_inline __u32 pick_remembered(struct xdp_md *ctx, const struct way *way)
 {

@@ -149,6 +149,23 @@ static __noinline enum standing standing_of(struct xdp_md *ctx, const struct way
 	return backend->head.keeps ? FIT : UNFIT;
 }
 
+/* The backend that this node remembers for the flow, or 0. */
+static __always_inline __u32 remembered(const struct way *way, const struct place *place)
+{
+	struct recall recall = { .way = way, .place = *place, .now = seconds_now() };
+	struct lb_backend *backend;
+	__u32 at, handle;
+	__u64 entry;
+
+	recall.set = recall_set(way, &recall.place);
+	if (!recall.set)
+		return 0;
+	entry = entry_find(&recall, &at);
+	handle = lb_exception_handle(entry);
+	backend = bpf_map_lookup_elem(&lb_backends, &handle);
+	return entry && entry_counts(&recall, entry, backend) ? handle : 0;
+}
+
 /* Another backend that may have the packet's connection, or 0: the one that this node remembers,
  * else that of its slot. What one of those has sent, none of them has: it goes to the slot's
  * second choice, and from there nowhere. So nodes whose tables are equal never send it round. */

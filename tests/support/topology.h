@@ -38,8 +38,8 @@ class Site {
   Site& operator=(const Site&) = delete;
 
   // Web servers on ports 80 and 8080. GET / says "webN CLIENT PORT": who answered, and whom it
-  // saw; /keep does as well, and leaves the connection open, and /ask?WORD says the word, too. Files
-  // can be put and got below /file/.
+  // saw; /keep does as well, and leaves the connection open, and /ask?WORD says the word, too.
+  // Files can be put and got below /file/.
   void serve_http();
   [[nodiscard]] std::string file(std::size_t web, const std::string& name) const;  // its bytes
   void remove_file(std::size_t web, const std::string& name) const;
