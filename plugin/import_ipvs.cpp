@@ -77,9 +77,7 @@ ServiceId service_of(const Rule& rule) {
 
 Forward forward_of(const Rule& rule) {
   if (rule.contains("--masquerading")) return Forward::nat;
-  if (!rule.contains("--ipip")) return Forward::l2;
-  const auto type = get(rule, "--tun-type");
-  return parse_forward(type).value_or(Forward::ipip);
+  return rule.contains("--ipip") ? tunnel_of(get(rule, "--tun-type")) : Forward::l2;
 }
 
 class Ipvs {
@@ -107,12 +105,24 @@ class Ipvs {
     const auto service = importer_.add_service(line, id);
     services_[id] = service;
     importer_.schedule(line, service, get(rule, "--scheduler"), get(rule, "--sched-flags"));
+    leave_flags(line, get(rule, "--scheduler"), get(rule, "--sched-flags"));
     if (rule.contains("--persistent")) {
       importer_.persist(line, service, get(rule, "--netmask"));
       importer_.leave(line, "persistence is affinity: it has no timeout");
     }
     if (rule.contains("--pe")) importer_.leave(line, "persistence engines: there are none");
     if (rule.contains("--ops")) importer_.leave(line, "one-packet scheduling: flows stay together");
+  }
+
+  // Those but the port's, which schedule() looks at.
+  void leave_flags(unsigned line, const std::string& scheduler, std::string flags) {
+    std::ranges::replace(flags, ',', ' ');
+    for (const auto& flag : words_of(flags)) {
+      if ((scheduler == "sh" || scheduler == "mh") && flag == scheduler + "-port") continue;
+      const bool falls_back = flag == "sh-fallback" || flag == "mh-fallback";
+      const auto text = falls_back ? fallback_remark : "it is not understood";
+      importer_.leave(line, "flag " + flag + ": " + std::string(text));
+    }
   }
 
   void add_server(unsigned line, const Rule& rule) {
@@ -127,8 +137,11 @@ class Ipvs {
                           static_cast<unsigned>(*weight), forward);
     if (forward == Forward::gue)
       importer_.set_gue_port(line, found->second, get(rule, "--tun-port"));
-    if (rule.contains("--u-threshold") && get(rule, "--u-threshold") != "0")
-      importer_.leave(line, "thresholds: connections are not counted");
+    for (const std::string option : {"--tun-nocsum", "--tun-csum", "--tun-remcsum"})
+      if (rule.contains(option)) importer_.set_checksum(line, found->second, option);
+    for (const auto* option : {"--u-threshold", "--l-threshold"})
+      if (rule.contains(option) && get(rule, option) != "0")
+        importer_.leave(line, "thresholds: connections are not counted");
   }
 
   Importer importer_;

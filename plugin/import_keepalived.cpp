@@ -82,6 +82,8 @@ std::string_view remark(const std::string& name) {
       {"sorry_server_inhibit", sorry},
       {"persistence_engine", "there are none"},
       {"ops", "flows stay together"},
+      {"sh-fallback", fallback_remark},
+      {"mh-fallback", fallback_remark},
       {"uthreshold", "connections are not counted"},
       {"lthreshold", "connections are not counted"},
       {"include", "it isn't followed: import that file by itself"},
@@ -183,15 +185,34 @@ class Keepalived {
                     name + ": " + std::string(text.empty() ? "it is not understood" : text));
   }
 
-  // lb_kind DR|TUN|NAT, and TUN type gue port 6080.
-  Forward forward_of(std::size_t service, const Statement& method) {
+  // lb_kind DR|TUN|NAT, and TUN type gue port 6080 nocsum.
+  static Forward forward_of(const Statement& method) {
     const auto kind = word(method, 1);
     if (kind == "DR") return Forward::l2;
     if (kind == "NAT") return Forward::nat;
     if (kind != "TUN") throw Error("'" + kind + "' is neither DR, TUN nor NAT");
-    const auto forward = parse_forward(word(method, 3)).value_or(Forward::ipip);
-    if (forward == Forward::gue) importer_.set_gue_port(method.line, service, word(method, 5));
-    return forward;
+    const auto type = std::ranges::find(method.words, "type");
+    return type == method.words.end()
+               ? Forward::ipip
+               : tunnel_of(type + 1 == method.words.end() ? "none" : type[1]);
+  }
+
+  // What else there is of a tunnel, for the backend that was added last.
+  void read_tunnel(std::size_t service, const Statement& method, Forward forward) {
+    static const std::set<std::string> checksums{"nocsum", "csum", "remcsum"};
+    std::string port;
+    for (std::size_t i = 2; i < method.words.size(); i++) {
+      const auto& option = method.words[i];
+      if (option == "port")
+        port = word(method, ++i);
+      else if (checksums.contains(option))
+        importer_.set_checksum(method.line, service, option);
+      else if (option == "type")
+        i++;
+      else
+        importer_.leave(method.line, option + ": it is not understood");
+    }
+    if (forward == Forward::gue) importer_.set_gue_port(method.line, service, port);
   }
 
   void add_backend(std::size_t service, const Statement& server, const Statement& real) {
@@ -204,8 +225,10 @@ class Keepalived {
     const auto* method = find(real.inner, "lb_kind", "lvs_method");
     if (method == nullptr) method = find(server.inner, "lb_kind", "lvs_method");
     if (method == nullptr) throw Error("real_server without lb_kind");
+    const auto forward = forward_of(*method);
     importer_.add_backend(real.line, service, with_port(word(real, 1), word(real, 2)),
-                          static_cast<unsigned>(*number), forward_of(service, *method));
+                          static_cast<unsigned>(*number), forward);
+    read_tunnel(service, *method, forward);
     for (const auto& statement : real.inner)
       if (&statement != weight && &statement != method) leave(statement);
   }

@@ -96,6 +96,17 @@ void Importer::set_gue_port(unsigned line, std::size_t service, const std::strin
   into.options.gue_port = given;
 }
 
+void Importer::set_checksum(unsigned line, std::size_t service, const std::string& option) {
+  const auto& into = this->service(service);
+  const auto& backend = into.backends.back();
+  const auto forward = backend.forward.value_or(into.options.forward);
+  const bool summed = forward == Forward::gue && !backend.id.address.is_v4();
+  if (option.ends_with("remcsum"))
+    leave(line, option + ": remote checksum offload: there is none");
+  else if (option.ends_with("nocsum") ? summed : !summed)
+    leave(line, option + ": outer headers of mode gue to IPv6 have a checksum, and no others");
+}
+
 void Importer::take_out(const Mistake& mistake) {
   auto& all = imported_.config.services;
   leave(mistake.at.line, mistake.text + (mistake.hint.empty() ? "" : "; " + mistake.hint));
@@ -119,6 +130,14 @@ Imported Importer::finish() {
   std::erase_if(all, [](const auto& service) { return service.backends.empty(); });
   std::ranges::stable_sort(imported_.left, {}, &Left::from);
   return std::move(imported_);
+}
+
+Forward tunnel_of(const std::string& type) {
+  if (type.empty()) return Forward::ipip;
+  const auto forward = parse_forward(type);
+  if (!forward || !is_tunnel(*forward))
+    throw Error("tunnel type '" + type + "' is neither ipip, gue nor gre");
+  return *forward;
 }
 
 Words words_of(std::string_view line) {

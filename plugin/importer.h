@@ -32,6 +32,8 @@ class Importer {
   // address where empty.
   void persist(unsigned line, std::size_t service, const std::string& mask);
   void set_gue_port(unsigned line, std::size_t service, const std::string& port);
+  // nocsum, csum or remcsum, for the backend that was added last; option: as the line has it.
+  void set_checksum(unsigned line, std::size_t service, const std::string& option);
 
   // Takes out what couldn't be applied.
   Imported finish();
@@ -43,6 +45,13 @@ class Importer {
   std::vector<bool> even_;  // services by index: weights don't count
   unsigned marks_ = 0;      // columns, which tell apart what comes from one line
 };
+
+// The mode of a tunnel of IPVS's; ipip where empty. Throws Error.
+Forward tunnel_of(const std::string& type);
+
+// Of sh-fallback and mh-fallback.
+inline constexpr std::string_view fallback_remark =
+    "new flows go to backends that take them, always";
 
 // What throws Error leaves the line.
 template <typename Action>
