@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
   }
   try {
     xdplb::test::require_tools(
-        {"ip", "ethtool", "nginx", "xdp-loader", "xdp-filter", "nsenter", "keepalived"});
+        {"ip", "ethtool", "nginx", "xdp-loader", "xdp-filter", "nsenter", "keepalived", "ipvsadm"});
     install();
     print_versions();
     return boost::unit_test::unit_test_main(init, argc, argv);
