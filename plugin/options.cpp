@@ -24,9 +24,19 @@ void require_pool(const ServiceId& id, const ServiceOptions& options) {
                     " --pool FIRST-LAST' does");
 }
 
+// A connection's socket has the VIP's address at a backend that is its own balancer, and the
+// backend's at one that gets rewritten packets: no node can tell by its sockets who has it.
+void require_no_second_chance(const ServiceId& id, const ServiceOptions& options, Forward forward) {
+  if (options.second_chance)
+    throw Error("service " + id.to_string() + " has second chances, which mode " +
+                    std::string(to_string(forward)) + " can't give",
+                "set second-chance to off, or choose l2, ipip, gue or gre");
+}
+
 void require_rewritable(const ServiceId& id, const ServiceOptions& options,
                         const BackendId& backend, Forward forward) {
   require_port(id, forward);
+  if (forward != options.forward) require_no_second_chance(id, options, forward);
   if (backend.address.is_v4() != id.vip.is_v4())
     throw Error("backend " + backend.to_string() + " of service " + id.to_string() +
                     " is of the other family, which mode " + std::string(to_string(forward)) +
@@ -108,7 +118,10 @@ void require_service(const ServiceId& id, const ServiceOptions& options) {
     throw Error("an epoch of " + std::to_string(options.epoch) + " seconds",
                 "give a number of seconds from 1 to " + std::to_string(max_epoch));
   require_clients(id, options.pool);
-  if (is_rewriting(options.forward)) require_port(id, options.forward);
+  if (is_rewriting(options.forward)) {
+    require_port(id, options.forward);
+    require_no_second_chance(id, options, options.forward);
+  }
   if (options.forward == Forward::fullnat) require_pool(id, options);
 }
 

@@ -78,6 +78,18 @@ BOOST_AUTO_TEST_CASE(backends) {
   check_refused(balancer, "has no source addresses for mode fullnat", [](State& s) {
     s.set_backend(web, BackendId::parse("10.0.0.1:8080"), of_mode(Forward::fullnat));
   });
+  ServiceChange second;
+  second.second_chance = true;
+  check_refused(balancer, "has second chances, which mode nat can't give",
+                [&](State& s) { s.set_service(web, second); });
+  const auto direct = ServiceId::parse("192.0.2.10:81/tcp");
+  state.add_service(direct, second);
+  check_refused(balancer, "has second chances, which mode nat can't give", [&](State& s) {
+    s.add_backend(direct, BackendId::parse("10.0.0.9"), of_mode(Forward::nat));
+  });
+  state.add_backend(direct, BackendId::parse("10.0.0.9"), {});
+  check_refused(balancer, "has second chances, which mode nat can't give",
+                [&](State& s) { s.set_service(direct, mode(Forward::nat)); });
   // The same address with another port, and the same of another protocol, are others.
   state.add_backend(other, BackendId::parse("10.0.0.1:8081"), {});
   const auto udp = ServiceId::parse("192.0.2.10:80/udp");

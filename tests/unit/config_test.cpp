@@ -214,6 +214,14 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   check_mistake(service + "backend = [{ address = \"10.0.0.1\", state = \"leaving\" }]",
                 "f:3:44: state 'leaving' is neither up, drain nor down");
   check_mistake(service + "backend = [\"10.0.0.1:81\"]", "f:3:12: backend 10.0.0.1:81 of service");
+  const std::string second = "second-chance = true\n";
+  check_mistake(
+      service + second + "forward = \"nat\"\nbackend = [\"10.0.0.1\"]",
+      "f:1:1: service 192.0.2.10:80/tcp has second chances, which mode nat can't give; set");
+  check_mistake(service + second + "forward = \"fullnat\"\npool = \"10.0.0.9\"\n",
+                "f:1:1: service 192.0.2.10:80/tcp has second chances, which mode fullnat can't");
+  check_mistake(service + second + "backend = [{ address = \"10.0.0.1\", forward = \"nat\" }]",
+                "f:4:12: service 192.0.2.10:80/tcp has second chances, which mode nat can't give");
   const std::string nat = "forward = \"nat\"\nbackend = [\"10.0.0.1\"]\n";
   check_mistake(service + nat + other + nat,
                 "f:8:12: backend 10.0.0.1 is one of service 192.0.2.10:80/tcp already");
