@@ -11,9 +11,9 @@ namespace {
 Command& with_backend_options(Command& command) {
   return command
       .option("weight,w", "WEIGHT", "share relative to others, 1 to 65535; 0 drains: no new flows")
-      .option("forward", "MODE",
+      .option("forward", choices<Forward>() + "|service",
               "another forwarding mode than the service's; 'service' goes back to that")
-      .option("next-hop", "MAC%IFNAME",
+      .option("next-hop", "MAC%IFNAME|kernel",
               "where to send its packets, instead of asking the kernel; 'kernel' asks it again");
 }
 

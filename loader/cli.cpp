@@ -95,6 +95,12 @@ Arity arity_of(const std::string& parameters) {
 
 }  // namespace
 
+std::vector<Item> items_of(std::span<const std::string_view> words) {
+  std::vector<Item> items;
+  for (const auto word : words) items.push_back({word, {}});
+  return items;
+}
+
 Command::Command(std::string verb, std::string summary, std::string parameters)
     : verb_(std::move(verb)),
       summary_(std::move(summary)),
@@ -106,13 +112,25 @@ Command& Command::flag(const char* name, const char* text) {
   return *this;
 }
 
-Command& Command::option(const char* name, const char* value, const char* text) {
+Command& Command::option(const char* name, const std::string& value, const char* text) {
   options_.add_options()(name, po::value<std::string>()->value_name(value), text);
   return *this;
 }
 
 Command& Command::repeated(const char* name, const char* value, const char* text) {
   options_.add_options()(name, po::value<Arguments>()->value_name(value), text);
+  return *this;
+}
+
+Command& Command::list(const std::string& value, const std::vector<Item>& items) {
+  std::ostringstream text;
+  text << "\n" << value << ":\n" << std::left;
+  for (const auto& item : items)
+    if (item.text.empty())
+      text << "  " << item.word << "\n";
+    else
+      text << "  " << std::setw(17) << item.word << item.text << "\n";
+  lists_ += text.str();
   return *this;
 }
 
@@ -142,7 +160,7 @@ void Command::print_help() const {
   std::cout << "Usage: xdp-lb " << verb_ << " [OPTION...]" << (usage_.empty() ? "" : " ") << usage_
             << "\n\n"
             << summary_ << "\n\n"
-            << options_;
+            << options_ << lists_;
   if (!epilogue_.empty()) std::cout << "\n" << epilogue_ << "\n";
 }
 

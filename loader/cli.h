@@ -5,6 +5,7 @@
 #include <boost/program_options.hpp>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,11 @@ namespace xdplb {
 
 using Arguments = std::vector<std::string>;
 
+struct Item {
+  std::string_view word, text;
+};
+std::vector<Item> items_of(std::span<const std::string_view> words);
+
 // A verb's options and parameters, and what the user gave.
 class Command {
  public:
@@ -20,9 +26,13 @@ class Command {
   // a word in [] may be missing, and a last word that ends in ... may be repeated.
   Command(std::string verb, std::string summary, std::string parameters);
 
+  // An option's value, as its help shows it: FILE, or one of words, on|off. Completions offer
+  // these.
   Command& flag(const char* name, const char* text);
-  Command& option(const char* name, const char* value, const char* text);
+  Command& option(const char* name, const std::string& value, const char* text);
   Command& repeated(const char* name, const char* value, const char* text);  // an option
+  // What there is for a value that is a list with commas, below the options.
+  Command& list(const std::string& value, const std::vector<Item>& items);
   Command& epilogue(std::string text);
 
   // False where --help or --version was asked for, and answered. Throws Error.
@@ -41,7 +51,7 @@ class Command {
   void print_help() const;
   void check_parameters() const;
 
-  std::string verb_, summary_, usage_, epilogue_;
+  std::string verb_, summary_, usage_, lists_, epilogue_;
   boost::program_options::options_description options_;
   boost::program_options::variables_map values_;
   Arguments given_;

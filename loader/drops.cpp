@@ -34,6 +34,14 @@ std::uint32_t every_reason() {
   return mask;
 }
 
+std::vector<Item> reason_items() {
+  std::vector<Item> items;
+  for (unsigned i = 0; i < LB_REASON_COUNT; i++)
+    if (const auto reason = static_cast<lb_reason>(i); is_drop(reason))
+      items.push_back({reason_name(reason), reason_text(reason)});
+  return items;
+}
+
 // A bit for each.
 std::uint32_t parse_reasons(const std::string& text) {
   std::uint32_t mask = 0;
@@ -45,7 +53,7 @@ std::uint32_t parse_reasons(const std::string& text) {
       reason++;
     if (reason == LB_REASON_COUNT)
       throw Error("--reason '" + text + "': '" + name + "' is no reason to drop a packet",
-                  "reasons are as 'xdp-lb status' has them, with commas: limited,no-route");
+                  "'xdp-lb drops --help' lists them; with commas: limited,no-route");
     mask |= 1U << reason;
   }
   if (mask == 0) throw Error("--reason '" + text + "' names none", "as in limited,no-route");
@@ -124,7 +132,8 @@ int run_drops(const Arguments& arguments) {
   Command command("drops", "Shows why packets were dropped; or which are, while they are.", "");
   command.flag("follow,f", "print each packet that is dropped, or a sample of them")
       .option("reason", "REASONS", "only for these, with commas: limited,no-route")
-      .option("count,n", "N", "with -f: end after so many");
+      .option("count,n", "N", "with -f: end after so many")
+      .list("REASONS", reason_items());
   if (!command.parse(arguments)) return 0;
   const auto only = command.get("reason");
   const auto reasons = only ? parse_reasons(*only) : every_reason();

@@ -81,7 +81,7 @@ LoadOptions read_options(const Command& command) {
 int run_load(const Arguments& arguments) {
   Command command("load", "Loads the component on interfaces, as one member of their XDP chains.",
                   "IFNAME...");
-  command.option("mode,m", "MODE", "native (default) or skb")
+  command.option("mode,m", "native|skb", "in the driver (default), or in the network stack")
       .option("prio,P", "PRIO", "priority in the chain, lower runs first; 30 by default")
       .option("actions,A", "ACTIONS",
               "XDP actions on which the chain goes on after us, with commas; XDP_PASS by default")
@@ -95,7 +95,8 @@ int run_load(const Arguments& arguments) {
           "how many flows of changed slots are remembered at once, a power of two, at the first "
           "load; 1048576 by default")
       .option("key-file", "FILE", "the cluster key, 32 hexadecimal digits; random by default")
-      .flag("single-ok", "attach alone where the kernel can't have a chain");
+      .flag("single-ok", "attach alone where the kernel can't have a chain")
+      .list("ACTIONS", items_of(action_names));
   if (!command.parse(arguments)) return 0;
 
   // With it libxdp would attach without a chain. --single-ok is the way to ask for that.

@@ -88,21 +88,21 @@ bool changes_something(const ServiceChange& change) {
 
 Command& with_service_options(Command& command) {
   return command
-      .option("forward", "MODE",
+      .option("forward", choices<Forward>(),
               "how packets reach the backends: l2 (default); in another packet: ipip, gue, gre; "
               "rewritten: nat, fullnat")
       .option("gue-port", "PORT", "the backends' port for mode gue; 6080 by default")
-      .option("pool", "FIRST[-LAST]",
+      .option("pool", "FIRST[-LAST]|none",
               "source addresses for mode fullnat, at most 256; 'none' takes them away")
-      .option("fragments", "WHAT",
+      .option("fragments", choices<Fragments>(),
               "of fragments: drop (default), pass, or hash3: all packets of a source, fragments "
               "too, go to one backend")
-      .option("affinity", "LENGTH",
+      .option("affinity", "flow|LENGTH",
               "all packets from a prefix of that length go to one backend; flow (default): those "
               "of a flow")
       .option("ping", "on|off", "answer echo requests to the VIP; off by default")
       .option(
-          "state", "WHICH",
+          "state", choices<Remember>(),
           "which flows are remembered: changed (default): those of slots that have changed, for "
           "an epoch; always: all; none: a change moves flows at once")
       .option("epoch", "SECONDS",
@@ -112,12 +112,12 @@ Command& with_service_options(Command& command) {
           "second-chance", "on|off",
           "a connection of which this host has no socket goes to the other backend of its slot; "
           "off by default")
-      .option("on-down", "WHAT",
+      .option("on-down", choices<OnDown>(),
               "of the flows of a backend that is down: rehash (default), to others, or keep")
-      .option("last-resort", "WHAT",
+      .option("last-resort", choices<LastResort>(),
               "of packets when no backend takes new flows: drop (default), reject: with RST or "
               "port unreachable, pass, or all: to the backends all the same")
-      .option("balance", "BALANCE",
+      .option("balance", choices<Balance>(),
               "slack: shares at most 5 % above fair (default); exact: to a slot; off: as they "
               "fall, and a change moves only the flows that it must");
 }

@@ -128,6 +128,7 @@ int run_trace(const Arguments& arguments) {
       .option("pcap", "FILE", "trace the packets of a pcap file, one after the other")
       .option("pcap-out", "FILE", "write what leaves to a pcap file")
       .option("object,o", "OBJECT", "the BPF object file, if not the installed one")
+      .list("FLAGS", items_of(tcp_flags))
       .epilogue("Nothing is sent, and no map is changed. Exit code 3: a packet was dropped.");
   if (!command.parse(arguments)) return 0;
   auto input = read_input(command);

@@ -6,12 +6,14 @@
 // linked to it.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plugin/error.h"
@@ -70,6 +72,8 @@ struct ChainOptions {
 };
 
 // XDP_PASS,XDP_TX -> bit mask. Throws Error.
+inline constexpr std::array<std::string_view, 5> action_names{"XDP_ABORTED", "XDP_DROP", "XDP_PASS",
+                                                              "XDP_TX", "XDP_REDIRECT"};
 unsigned parse_actions(std::string_view text);
 
 // The chain takes no program that grows packets: xdp_lb_inline.

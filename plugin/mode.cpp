@@ -53,38 +53,45 @@ constexpr std::array states{Word<BackendState>{BackendState::up, "up"},
                             Word<BackendState>{BackendState::leaving, "leaving"}};
 
 template <typename Choice>
-std::string listed(Words<Choice> words) {
-  std::string text(words.front().second);
-  for (std::size_t i = 1; i < words.size(); i++)
-    text.append(i + 1 == words.size() ? " nor " : ", ").append(words[i].second);
-  return text;
+std::vector<std::string_view> all_of(Words<Choice> words) {
+  std::vector<std::string_view> all;
+  for (const auto& word : words) all.push_back(word.second);
+  return all;
 }
 
 }  // namespace
 
 template <>
-std::string alternatives<Forward>() {
-  return listed<Forward>(all_forwards);
+std::vector<std::string_view> words_for<Forward>() {
+  return all_of<Forward>(all_forwards);
 }
 template <>
-std::string alternatives<Balance>() {
-  return listed<Balance>(all_balances);
+std::vector<std::string_view> words_for<Balance>() {
+  return all_of<Balance>(all_balances);
 }
 template <>
-std::string alternatives<Fragments>() {
-  return listed<Fragments>(all_fragments);
+std::vector<std::string_view> words_for<Fragments>() {
+  return all_of<Fragments>(all_fragments);
 }
 template <>
-std::string alternatives<Remember>() {
-  return listed<Remember>(memories);
+std::vector<std::string_view> words_for<Remember>() {
+  return all_of<Remember>(memories);
 }
 template <>
-std::string alternatives<OnDown>() {
-  return listed<OnDown>(downs);
+std::vector<std::string_view> words_for<OnDown>() {
+  return all_of<OnDown>(downs);
 }
 template <>
-std::string alternatives<LastResort>() {
-  return listed<LastResort>(resorts);
+std::vector<std::string_view> words_for<LastResort>() {
+  return all_of<LastResort>(resorts);
+}
+
+std::string joined(const std::vector<std::string_view>& words, std::string_view between,
+                   std::string_view last) {
+  std::string text(words.front());
+  for (std::size_t i = 1; i < words.size(); i++)
+    text.append(i + 1 == words.size() ? last : between).append(words[i]);
+  return text;
 }
 
 unsigned outer_bytes(Forward forward, bool backend_v4) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bpf/abi.h"
 #include "plugin/table.h"
@@ -71,21 +72,33 @@ std::optional<Remember> parse_remember(std::string_view text);
 std::optional<OnDown> parse_on_down(std::string_view text);
 std::optional<LastResort> parse_last_resort(std::string_view text);
 
-// The words that there are, as in "is neither drop, pass nor hash3".
+// The words that there are.
 template <typename Choice>
-std::string alternatives();
+std::vector<std::string_view> words_for();
 template <>
-std::string alternatives<Forward>();
+std::vector<std::string_view> words_for<Forward>();
 template <>
-std::string alternatives<Balance>();
+std::vector<std::string_view> words_for<Balance>();
 template <>
-std::string alternatives<Fragments>();
+std::vector<std::string_view> words_for<Fragments>();
 template <>
-std::string alternatives<Remember>();
+std::vector<std::string_view> words_for<Remember>();
 template <>
-std::string alternatives<OnDown>();
+std::vector<std::string_view> words_for<OnDown>();
 template <>
-std::string alternatives<LastResort>();
+std::vector<std::string_view> words_for<LastResort>();
+
+// As in "drop|pass|hash3", and as in "is neither drop, pass nor hash3".
+std::string joined(const std::vector<std::string_view>& words, std::string_view between,
+                   std::string_view last);
+template <typename Choice>
+std::string choices() {
+  return joined(words_for<Choice>(), "|", "|");
+}
+template <typename Choice>
+std::string alternatives() {
+  return joined(words_for<Choice>(), ", ", " nor ");
+}
 
 enum class BackendState : std::uint8_t { up, drain, down, leaving };
 std::string_view to_string(BackendState state);

@@ -81,15 +81,14 @@ Frame transport(const Probe& probe) {
 }  // namespace
 
 std::uint8_t parse_tcp_flags(std::string_view text) {
-  constexpr std::array<std::string_view, 6> names{"fin", "syn", "rst", "psh", "ack", "urg"};
   unsigned flags = 0;
   while (true) {
     const auto comma = text.find(',');
-    const auto found = std::ranges::find(names, text.substr(0, comma));
-    if (found == names.end())
+    const auto found = std::ranges::find(tcp_flags, text.substr(0, comma));
+    if (found == tcp_flags.end())
       throw Error("'" + std::string(text.substr(0, comma)) + "' is no TCP flag",
                   "give some of fin,syn,rst,psh,ack,urg");
-    flags |= 1U << (found - names.begin());
+    flags |= 1U << (found - tcp_flags.begin());
     if (comma == std::string_view::npos) return static_cast<std::uint8_t>(flags);
     text.remove_prefix(comma + 1);
   }

@@ -2,6 +2,9 @@
 // The packet that a client would send.
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "plugin/address.h"
 #include "plugin/pcap.h"
 
@@ -17,6 +20,8 @@ struct Probe {
 };
 
 // The flags of a TCP header, by their names: "syn,ack". Throws Error.
+inline constexpr std::array<std::string_view, 6> tcp_flags{"fin", "syn", "rst",
+                                                           "psh", "ack", "urg"};
 std::uint8_t parse_tcp_flags(std::string_view text);
 
 // An Ethernet frame with right lengths and checksums; of UDP with eight bytes of payload.

@@ -9,6 +9,20 @@ _xdp_lb_kind() {
   esac
 }
 
+# _xdp_lb_value VALUE: what an option's value may be: one of drop|pass, or some of the list that
+# help has below its name, with commas.
+_xdp_lb_value() {
+  local list before=${word%"${word##*,}"}
+  list=$(sed -n "/^$1:\$/,/^\$/s/^  \([^ ]*\).*/\1/p" <<<"$help")
+  if [[ $1 == *"|"* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$(tr '|' '\n' <<<"$1" | grep '^[a-z]')" -- "$word")
+  elif [ -n "$list" ]; then
+    mapfile -t COMPREPLY < <(compgen -P "$before" -W "$list" -- "${word##*,}")
+  else
+    _xdp_lb_kind "$1"
+  fi
+}
+
 _xdp_lb() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
   local verbs verb=${COMP_WORDS[1]} at=1 help value
@@ -26,9 +40,9 @@ _xdp_lb() {
     fi
   fi
   help=$(xdp-lb "${COMP_WORDS[@]:1:at}" --help 2>/dev/null) || return 0
-  value=$(sed -nE "s/^  (-. \[ )?$before( \])?( \[ --[a-z-]+ \])? ([A-Z]+).*/\4/p" <<<"$help")
+  value=$(sed -nE "s/^  (-. \[ )?$before( \])?( \[ --[a-z-]+ \])? ([A-Za-z][^ ]*).*/\4/p" <<<"$help")
   if [[ $before == -* && -n $value ]]; then
-    _xdp_lb_kind "$value"
+    _xdp_lb_value "$value"
   elif [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(sed -nE \
       's/^  (-.) \[ (--[a-z-]+) \].*/\1 \2/p; s/^  (--[a-z-]+).*/\1/p' <<<"$help")" -- "$word")

@@ -15,6 +15,24 @@ function __xdp_lb_kind
     end
 end
 
+# What an option's value may be: one of drop|pass, or some of the list that help has below its name,
+# with commas.
+function __xdp_lb_value -a value
+    set -l help $argv[2..]
+    set -l before (string replace -r '[^,]*$' '' -- (commandline -ct))
+    set -l from (contains -i -- "$value:" $help)
+    if string match -q '*|*' -- $value
+        string split '|' -- $value | string match -r '^[a-z].*'
+    else if test -n "$from"
+        for line in $help[(math $from + 1)..]
+            string match -q '  *' -- $line; or break
+            echo "$before"(string match -rg '^  (\S+)' -- $line)
+        end
+    else
+        __xdp_lb_kind $value
+    end
+end
+
 function __xdp_lb_complete
     set -l words (commandline -opc)[2..]
     set -l verbs (__xdp_lb_verbs)
@@ -32,9 +50,9 @@ function __xdp_lb_complete
         set verb $words[1..2]
     end
     set -l help (xdp-lb $verb --help 2>/dev/null); or return
-    set -l value (string match -rg "^  (?:-. \[ )?$words[-1](?: \])?(?: \[ --[a-z-]+ \])? ([A-Z]+)" -- $help)
+    set -l value (string match -rg "^  (?:-. \[ )?$words[-1](?: \])?(?: \[ --[a-z-]+ \])? ([A-Za-z]\S*)" -- $help)
     if string match -q -- '-*' $words[-1]; and test -n "$value"
-        __xdp_lb_kind $value
+        __xdp_lb_value $value $help
     else if string match -q -- '-*' (commandline -ct)
         string match -rg '^  (?:(-.) \[ )?(--[a-z-]+)' -- $help | string match -r -- '^-.*'
     else
