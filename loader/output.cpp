@@ -64,6 +64,8 @@ Json to_json(const lb_counter& counter) {
   return {{"packets", counter.packets}, {"bytes", counter.bytes}};
 }
 
+lb_counter counter_of(const Json& json) { return {json.at("packets"), json.at("bytes")}; }
+
 Json to_json(const ReasonCounters& counters) {
   Json json = Json::object();
   for (unsigned reason = 0; reason < counters.size(); reason++)
@@ -114,10 +116,27 @@ FamilyReasons total_reasons(const Pins& pins, const State& state) {
   return reasons;
 }
 
+namespace {
+
+constexpr std::array family_keys{"no-family", "ipv4", "ipv6"};
+
+}  // namespace
+
 Json reasons_json(const FamilyReasons& reasons) {
-  return {{"no-family", to_json(reasons[LB_NO_FAMILY])},
-          {"ipv4", to_json(reasons[LB_IPV4])},
-          {"ipv6", to_json(reasons[LB_IPV6])}};
+  Json json = Json::object();
+  for (unsigned family = 0; family < LB_FAMILIES; family++)
+    json[family_keys[family]] = to_json(reasons[family]);
+  return json;
+}
+
+FamilyReasons reasons_of(const Json& json) {
+  FamilyReasons reasons{};
+  for (unsigned family = 0; family < LB_FAMILIES; family++)
+    for (const auto& [name, counter] : json.at(family_keys[family]).items())
+      for (unsigned reason = 0; reason < LB_REASON_COUNT; reason++)
+        if (reason_name(static_cast<lb_reason>(reason)) == name)
+          reasons[family][reason] = counter_of(counter);
+  return reasons;
 }
 
 void print_reasons(const FamilyReasons& reasons) {

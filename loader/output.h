@@ -37,6 +37,7 @@ void print_json(const Json& json);
 
 Json peers_json(const std::vector<Peer>& peers);
 Json to_json(const lb_counter& counter);
+lb_counter counter_of(const Json& json);
 Json to_json(const ReasonCounters& counters);  // by reason, without those that are zero
 Json to_json(const Service& service);
 Json to_json(const Backend& backend, std::uint32_t slots, const BackendFlows& flows);
@@ -44,6 +45,7 @@ Json to_json(const Backend& backend, std::uint32_t slots, const BackendFlows& fl
 using FamilyReasons = std::array<ReasonCounters, LB_FAMILIES>;
 FamilyReasons total_reasons(const Pins& pins, const State& state);
 Json reasons_json(const FamilyReasons& reasons);
+FamilyReasons reasons_of(const Json& json);
 void print_reasons(const FamilyReasons& reasons);
 
 // Those that are remembered; "+": others have yet to be seen.

@@ -8,44 +8,12 @@
 #include <thread>
 
 #include "loader/cli.h"
-#include "loader/output.h"
+#include "loader/figures.h"
 #include "loader/terminal.h"
-#include "plugin/component.h"
-#include "plugin/error.h"
 
 namespace xdplb {
 
 namespace {
-
-// Counters by what they count, in the order in which they are printed.
-struct Row {
-  std::string service;
-  std::string what;  // a backend, or a reason
-  lb_counter total;
-};
-
-void add_service(const Pins& pins, const State& state, const Service& service,
-                 std::vector<Row>& rows) {
-  const Counters counters(pins);
-  const auto name = service.id.to_string();
-  rows.push_back({name, "forwarded", state.forwarded(service)});
-  for (const auto& backend : state.backends(service.number))
-    rows.push_back({name, backend.id.to_string(), counters.of_backend(backend.handle)});
-  const auto reasons = counters.of_service(service.number);
-  for (unsigned reason = 0; reason < reasons.size(); reason++)
-    if (reasons[reason].packets != 0)
-      rows.push_back(
-          {name, std::string(reason_name(static_cast<lb_reason>(reason))), reasons[reason]});
-}
-
-std::vector<Row> collect(const Pins& pins, const std::optional<ServiceId>& only) {
-  const PinLock lock(pins.path(), Access::read);
-  const State state(pins);
-  std::vector<Row> rows;
-  const auto services = only ? std::vector<Service>{state.service(*only)} : state.services();
-  for (const auto& service : services) add_service(pins, state, service, rows);
-  return rows;
-}
 
 using Before = std::map<std::pair<std::string, std::string>, lb_counter>;
 
@@ -89,22 +57,12 @@ void print(const std::vector<Row>& rows, const Before* before, double seconds) {
   table.print();
 }
 
-Json rows_json(const std::vector<Row>& rows) {
-  Json json = Json::array();
-  for (const auto& row : rows)
-    json.push_back({{"service", row.service},
-                    {"what", row.what},
-                    {"packets", row.total.packets},
-                    {"bytes", row.total.bytes}});
-  return json;
-}
-
 // Until it is interrupted.
-[[noreturn]] void repeat(const Pins& pins, const std::optional<ServiceId>& only,
+[[noreturn]] void repeat(const FiguresSource& source, const std::optional<ServiceId>& only,
                          unsigned long seconds, bool json) {
   Before before;
   for (bool first = true;; first = false) {
-    const auto rows = collect(pins, only);
+    const auto rows = source.read(only).rows;
     if (json)
       std::cout << rows_json(rows).dump() << std::endl;
     else
@@ -132,8 +90,8 @@ std::vector<std::string> screen(std::vector<Row> rows, const Before& before, dou
 }
 
 // All packets by reason, as rows of no service.
-void add_reasons(const Pins& pins, std::vector<Row>& rows) {
-  for (const auto& family : total_reasons(pins, State(pins)))
+void add_reasons(const FamilyReasons& reasons, std::vector<Row>& rows) {
+  for (const auto& family : reasons)
     for (unsigned i = 0; i < family.size(); i++) {
       if (family[i].packets == 0) continue;
       const std::string name(reason_name(static_cast<lb_reason>(i)));
@@ -146,14 +104,15 @@ void add_reasons(const Pins& pins, std::vector<Row>& rows) {
     }
 }
 
-void watch(const Pins& pins, const std::optional<ServiceId>& only, unsigned long seconds) {
+void watch(const FiguresSource& source, const std::optional<ServiceId>& only,
+           unsigned long seconds) {
   using std::chrono::steady_clock;
   const Terminal terminal;
   std::optional<Before> before;
   auto then = steady_clock::now();
   do {
-    auto rows = collect(pins, only);
-    if (!only) add_reasons(pins, rows);
+    auto [rows, reasons] = source.read(only);
+    if (!only) add_reasons(reasons, rows);
     const auto now = steady_clock::now();
     const std::chrono::duration<double> passed = now - then;
     auto lines = screen(rows, before ? *before : remember(rows), before ? passed.count() : 1);
@@ -174,14 +133,13 @@ int run_stats(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   std::optional<ServiceId> only;
   if (!command.parameters().empty()) only = ServiceId::parse(command.parameters()[0]);
-  const Pins pins(command.pin_path(), Access::read);
+  const FiguresSource source(command.pin_path());
   if (const auto seconds = command.interval()) {
-    if (command.json() || !Terminal::is_there()) repeat(pins, only, *seconds, command.json());
-    watch(pins, only, *seconds);
+    if (command.json() || !Terminal::is_there()) repeat(source, only, *seconds, command.json());
+    watch(source, only, *seconds);
     return 0;
   }
-  const auto rows = collect(pins, only);
-  const auto reasons = total_reasons(pins, State(pins));
+  const auto [rows, reasons] = source.read(only);
   if (command.json()) {
     print_json({{"services", rows_json(rows)}, {"reasons", reasons_json(reasons)}});
     return 0;

@@ -75,7 +75,8 @@ void require_none_pending(const std::string& pin_path) {
 }
 
 Pending::Pending(const std::string& pin_path) : file_(pending_file(pin_path)) {
-  if (::mkdir(folder, 0700) != 0 && errno != EEXIST)
+  // The socket of stats is in it too, which isn't root's alone.
+  if (::mkdir(folder, 0755) != 0 && errno != EEXIST)
     throw SystemError(errno, std::string("making ") + folder);
   const PinLock lock(pin_path, Access::read);
   Config config;

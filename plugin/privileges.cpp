@@ -24,6 +24,8 @@ std::string missing_capabilities() {
   return missing;
 }
 
+bool is_root() { return ::geteuid() == 0; }
+
 void require_privileges() {
   const auto missing = missing_capabilities();
   if (!missing.empty())

@@ -9,6 +9,8 @@ namespace xdplb {
 // objects by id) and CAP_NET_ADMIN. Empty if none.
 std::string missing_capabilities();
 
+bool is_root();  // with or without capabilities
+
 // Throws SystemError where one is missing. Without this, libxdp would quietly attach alone.
 void require_privileges();
 

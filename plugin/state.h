@@ -78,6 +78,8 @@ struct BackendChange {
   }
 };
 
+[[noreturn]] void throw_no_service(const ServiceId& id);  // Error
+
 // A backend that is deleted: when none of its flows is left, or at once.
 enum class Removal : bool { drained, now };
 

@@ -91,6 +91,11 @@ bool member_keeps(const lb_service& service, const Backend& member) {
   return member.state != BackendState::down || service.on_down == LB_ON_DOWN_KEEP;
 }
 
+void throw_no_service(const ServiceId& id) {
+  throw Error("there is no service " + id.to_string(),
+              "'xdp-lb service list' shows those there are");
+}
+
 std::vector<Service> State::services() const {
   std::vector<Service> all;
   const auto records = pins_.services();
@@ -134,9 +139,7 @@ std::optional<Service> State::find_service(const ServiceId& id) const {
 
 Service State::service(const ServiceId& id) const {
   const auto found = find_service(id);
-  if (!found)
-    throw Error("there is no service " + id.to_string(),
-                "'xdp-lb service list' shows those there are");
+  if (!found) throw_no_service(id);
   return *found;
 }
 

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <thread>
@@ -156,7 +157,10 @@ BOOST_AUTO_TEST_CASE(a_change_that_nobody_confirms_is_taken_back) {
   BOOST_TEST(wait_until([&] { return machine.loader.require("save --full") == before; }, 60));
   BOOST_TEST(wait_until([&] { return machine.run("confirm").status == 3; }, 60));
 
+  std::filesystem::remove_all("/run/xdp-lb");
   check_status(machine.run("apply --confirm 2 " + second), 0);
+  // others go through it to a socket
+  BOOST_TEST(machine.host.require(split("stat -c %a /run/xdp-lb")) == "755\n");
   check_status(machine.run("confirm"), 0);
   check_status(machine.run("confirm"), 3);
   std::this_thread::sleep_for(std::chrono::seconds(4));

@@ -14,6 +14,7 @@
 
 #include "plugin/error.h"
 #include "tests/net/fixture.h"
+#include "tests/net/stats_socket.h"
 
 namespace xdplb::test {
 namespace {
@@ -103,6 +104,22 @@ BOOST_DATA_TEST_CASE(is_as_it_was, data::make({"q", "Ctrl-C", "SIGTERM"}), end) 
     screen.type(end[0] == 'q' ? 'q' : '\003');
   BOOST_TEST(screen.has_ended());
   BOOST_TEST(screen.says(back), screen.said());
+  BOOST_TEST(screen.is_as_before());
+}
+
+BOOST_AUTO_TEST_CASE(is_a_users_too) {
+  Balanced balanced("native");
+  auto& [site, loader] = balanced;
+  const StatsSocket socket(site.balancer, loader.command("stats --json"));
+  TestService service(loader, vip(10) + ":80/tcp");
+  service.add({1, 2});
+  OnTerminal screen(site.balancer, as_user(InGroup::yes, "stats --interval 1"));
+  BOOST_TEST(screen.says("every 1 s; q ends\033[K\r\n"), screen.said());
+  Flows flows(true);
+  check_connections(site, service, flows, 50);
+  BOOST_TEST(screen.says("all                forwarded"), screen.said());
+  screen.type('q');
+  BOOST_TEST(screen.has_ended());
   BOOST_TEST(screen.is_as_before());
 }
 
