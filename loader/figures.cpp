@@ -91,7 +91,11 @@ FiguresSource::FiguresSource(const std::string& pin_path) {
   }
 }
 
-Figures FiguresSource::read(const std::optional<ServiceId>& only) const {
+Figures FiguresSource::read(const std::optional<ServiceId>& only) {
+  if (pins_ && pinned_arena_id(pins_->path()) != pins_->arena_id()) {
+    const auto path = pins_->path();  // unloaded, and perhaps loaded again
+    pins_.emplace(path, Access::read);
+  }
   return pins_ ? of_maps(*pins_, only) : of_socket(only, refused_);
 }
 

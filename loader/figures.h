@@ -31,7 +31,7 @@ class FiguresSource {
 
   // With the rows of one service, or of all. Throws Error where there is no such service, and
   // SystemError where the maps can't be read and nobody else says what is in them.
-  [[nodiscard]] Figures read(const std::optional<ServiceId>& only) const;
+  [[nodiscard]] Figures read(const std::optional<ServiceId>& only);
 
  private:
   std::optional<Pins> pins_{};

@@ -15,6 +15,8 @@ namespace xdplb {
 
 namespace {
 
+using std::chrono::steady_clock;
+
 using Before = std::map<std::pair<std::string, std::string>, lb_counter>;
 
 Before remember(const std::vector<Row>& rows) {
@@ -58,17 +60,21 @@ void print(const std::vector<Row>& rows, const Before* before, double seconds) {
 }
 
 // Until it is interrupted.
-[[noreturn]] void repeat(const FiguresSource& source, const std::optional<ServiceId>& only,
+[[noreturn]] void repeat(FiguresSource& source, const std::optional<ServiceId>& only,
                          unsigned long seconds, bool json) {
   Before before;
+  auto then = steady_clock::now();
   for (bool first = true;; first = false) {
     const auto rows = source.read(only).rows;
+    const auto now = steady_clock::now();
+    const std::chrono::duration<double> passed = now - then;
     if (json)
-      std::cout << rows_json(rows).dump() << std::endl;
+      std::cout << rows_json(rows).dump();
     else
-      print(rows, first ? nullptr : &before, static_cast<double>(seconds));
+      print(rows, first ? nullptr : &before, passed.count());
     std::cout << std::endl;
     before = remember(rows);
+    then = now;
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
   }
 }
@@ -104,9 +110,7 @@ void add_reasons(const FamilyReasons& reasons, std::vector<Row>& rows) {
     }
 }
 
-void watch(const FiguresSource& source, const std::optional<ServiceId>& only,
-           unsigned long seconds) {
-  using std::chrono::steady_clock;
+void watch(FiguresSource& source, const std::optional<ServiceId>& only, unsigned long seconds) {
   const Terminal terminal;
   std::optional<Before> before;
   auto then = steady_clock::now();
@@ -133,7 +137,7 @@ int run_stats(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   std::optional<ServiceId> only;
   if (!command.parameters().empty()) only = ServiceId::parse(command.parameters()[0]);
-  const FiguresSource source(command.pin_path());
+  FiguresSource source(command.pin_path());
   if (const auto seconds = command.interval()) {
     if (command.json() || !Terminal::is_there()) repeat(source, only, *seconds, command.json());
     watch(source, only, *seconds);
