@@ -6,6 +6,7 @@
 #include "bpf/abi.h"
 #include "loader/cli.h"
 #include "loader/output.h"
+#include "plugin/actions.h"
 #include "plugin/component.h"
 #include "plugin/config.h"
 #include "plugin/error.h"

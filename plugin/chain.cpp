@@ -95,21 +95,6 @@ std::string_view to_string(Mode mode) {
   }
 }
 
-unsigned parse_actions(std::string_view text) {
-  unsigned mask = 0;
-  while (true) {
-    const auto comma = text.find(',');
-    const auto word = text.substr(0, comma);
-    const auto found = std::ranges::find(action_names, word);
-    if (found == action_names.end())
-      throw Error("'" + std::string(word) + "' is no XDP action",
-                  "give some of XDP_ABORTED,XDP_DROP,XDP_PASS,XDP_TX,XDP_REDIRECT");
-    mask |= 1U << (found - action_names.begin());
-    if (comma == std::string_view::npos) return mask;
-    text.remove_prefix(comma + 1);
-  }
-}
-
 std::string off_command(const std::string& ifname, Mode mode) {
   return "ip link set dev " + ifname + (mode == Mode::skb ? " xdpgeneric off" : " xdp off");
 }

@@ -71,11 +71,6 @@ struct ChainOptions {
   auto operator<=>(const ChainOptions&) const = default;
 };
 
-// XDP_PASS,XDP_TX -> bit mask. Throws Error.
-inline constexpr std::array<std::string_view, 5> action_names{"XDP_ABORTED", "XDP_DROP", "XDP_PASS",
-                                                              "XDP_TX", "XDP_REDIRECT"};
-unsigned parse_actions(std::string_view text);
-
 // The chain takes no program that grows packets: xdp_lb_inline.
 class GrowthRefused : public Unsupported {
  public:

@@ -2,6 +2,7 @@
 // parse_config().
 #include <algorithm>
 
+#include "plugin/actions.h"
 #include "plugin/config_reader.h"
 #include "plugin/hex.h"
 
@@ -43,6 +44,11 @@ std::uint32_t to_arena(const std::string& text) {
   if (!size)
     throw Error("arena '" + text + "' is not a power of two from 64K to 1G", "write it like 32M");
   return *size;
+}
+
+std::string to_actions(const std::string& text) {
+  parse_actions(text);
+  return text;
 }
 
 unsigned to_prefix(const Value& value) {
@@ -90,6 +96,7 @@ class Reader {
     // Before services, wherever they are.
     if (const auto* table = document.get("defaults"))
       Value(mistakes_, "defaults", *table).table("[defaults]", option_keys(defaults_));
+    whole_defaults_ = mistakes_.empty();
     all.table(
         "the file",
         {{"cluster-key", [&](const Value& v) { take(config_.cluster_key, v.parsed(to_key)); }},
@@ -128,7 +135,8 @@ class Reader {
   void read_interfaces(const Value& value) {
     auto& all = config_.interfaces.emplace();
     for (const auto& one : value.elements()) {
-      auto& into = all.emplace_back();
+      const auto before = mistakes_.size();
+      InterfaceConfig into;
       into.at = one.at();
       require(one, "name", "an interface");
       one.table(
@@ -137,7 +145,8 @@ class Reader {
            {"mode",
             [&](const Value& v) { take(into.skb, v.word(parse_attach_mode, "native nor skb")); }},
            {"priority", [&](const Value& v) { take(into.priority, v.number(0, most_priority)); }},
-           {"actions", [&](const Value& v) { into.actions = v.text(); }}});
+           {"actions", [&](const Value& v) { into.actions = v.parsed(to_actions); }}});
+      if (mistakes_.size() == before) all.push_back(std::move(into));
     }
   }
 
@@ -156,7 +165,7 @@ class Reader {
       for (const auto& one : v.elements()) read_backend(one, service);
     });
     value.table("service" + name_of(value, "address"), keys);
-    if (mistakes_.size() != before) return;
+    if (mistakes_.size() != before || !whole_defaults_) return;
     service.options = changed(changed(default_options(service.id), defaults_), options);
     for (auto& backend : service.backends)
       if (backend.id.port == service.id.port) backend.id.port = 0;
@@ -180,6 +189,7 @@ class Reader {
 
   std::vector<Mistake>& mistakes_;
   ServiceChange defaults_{};
+  bool whole_defaults_ = true;  // without a mistake
   Config config_{};
 };
 
@@ -239,7 +249,8 @@ Config parse_config(std::string_view text, const std::string& name) {
     const auto at = error.source().begin;
     mistakes.push_back({{at.line, at.column}, std::string(error.description()), {}});
   }
-  if (mistakes.empty()) mistakes = mistakes_of(config);
+  // What was read with a mistake isn't there, so that nothing is told of it twice.
+  for (auto& mistake : mistakes_of(config)) mistakes.push_back(std::move(mistake));
   if (!mistakes.empty()) throw ConfigError(name, std::move(mistakes));
   return config;
 }

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <utility>
 
+#include "plugin/actions.h"
 #include "plugin/egress.h"
 #include "plugin/error.h"
 #include "plugin/object.h"

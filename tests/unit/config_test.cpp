@@ -190,6 +190,8 @@ BOOST_AUTO_TEST_CASE(mistakes) {
       "f:3:1: unknown key 'foward' in service 192.0.2.10:80/tcp; did you mean 'forward'?");
   check_mistake(service + "quux = 1",
                 "f:3:1: unknown key 'quux' in service 192.0.2.10:80/tcp; known");
+  check_mistake("[[interface]]\nname = \"a\"\nactions = \"XDP_PASS,XDP_PAS\"",
+                "f:3:11: 'XDP_PAS' is no XDP action; give some of XDP_ABORTED,");
   check_mistake(service + "forward = \"l3\"", "f:3:11: forward 'l3' is neither l2, ipip");
   check_mistake("peers = [\"02:00:00:00:00:01\", \"02:00:00:00:00:01\"]",
                 "f:1:31: peer 02:00:00:00:00:01 is there twice");
@@ -242,6 +244,21 @@ BOOST_AUTO_TEST_CASE(all_mistakes_at_once_in_their_order) {
   const std::vector<std::string> starts{"f:3:", "f:4:", "f:5:12:", "f:5:26:", "f:6:", "f:8:"};
   for (std::size_t i = 0; i < std::min(mistakes.size(), starts.size()); i++)
     BOOST_TEST(mistakes[i].starts_with(starts[i]), mistakes[i]);
+}
+
+// What is wrong in a value and what is wrong as a whole; nothing is told twice.
+BOOST_AUTO_TEST_CASE(mistakes_of_all_kinds_at_once) {
+  const std::string twice = "[[interface]]\nname = \"a\"\n[[interface]]\nname = \"a\"\n";
+  const auto mistakes = lines_of("arena = 1\n" + twice + service + "epoch = 0\n" + other +
+                                 "backend = [\"192.0.2.11\"]\n");
+  BOOST_TEST_REQUIRE(mistakes.size() == 4U);
+  const std::vector<std::string> starts{"f:1:9:", "f:4:1:", "f:8:9:", "f:11:12:"};
+  for (std::size_t i = 0; i < starts.size(); i++)
+    BOOST_TEST(mistakes[i].starts_with(starts[i]), mistakes[i]);
+  // Without these defaults the backend's port would be a mistake.
+  check_mistake("[defaults]\nforward = \"na\"\n" + service + "backend = [\"10.0.0.1:81\"]",
+                "f:2:11: forward 'na'");
+  check_mistake("[[interface]]\nname = 1\n[[interface]]\nname = \"a\"", "f:2:8: name is not");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
