@@ -2,6 +2,7 @@
 // State::apply(): many changes, and one settle(). A process that dies in between leaves records of
 // which some are as wanted; the same call again makes the others so.
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <set>
 
@@ -36,6 +37,8 @@ bool is_change(const BackendChange& change) {
   return change.forward || change.weight || change.state || change.hop;
 }
 
+std::uint64_t table_bytes(unsigned slots) { return LB_TABLE_BYTES(std::countr_zero(slots)); }
+
 }  // namespace
 
 // Services that stay, by number. Throws where one has another number of slots than is wanted.
@@ -69,6 +72,45 @@ void State::require_wanted(const std::vector<WantedService>& wanted) const {
       if (there == replies.end() || there->second == service.id) continue;
       if (change.mode(service.options.forward) == Forward::nat) throw_shared_nat(id, there->second);
     }
+}
+
+// Those that there will be.
+std::vector<IndexKey> State::with_services(const std::vector<WantedService>& wanted) const {
+  std::map<ServiceId, IndexKey> keys;
+  for (auto& key : index_keys()) keys[key.id] = std::move(key);
+  for (const auto& service : wanted) {
+    const auto fresh = IndexKey{service.id, LB_SERVICES};
+    auto& key = keys.try_emplace(service.id, fresh).first->second;
+    key.fragments = service.options.fragments == Fragments::hash3;
+    key.ping = service.options.ping;
+    key.pool = service.options.pool;
+    std::set<BackendId> replies(key.replies.begin(), key.replies.end());
+    for (const auto& [id, change] : service.backends)
+      if (change.mode(service.options.forward) == Forward::nat) replies.insert(id);
+    key.replies.assign(replies.begin(), replies.end());
+  }
+  std::vector<IndexKey> all;
+  for (auto& [id, key] : keys) all.push_back(std::move(key));
+  return all;
+}
+
+// A full arena must be seen before anything is changed.
+void State::require_room(const std::vector<WantedService>& wanted) const {
+  std::vector<std::uint32_t> tables;
+  std::vector<const WantedService*> fresh;
+  for (const auto& service : wanted) {
+    if (find_service(service.id)) continue;
+    fresh.push_back(&service);
+    tables.push_back(lines_of(table_bytes(service.slots.value_or(default_slots))));
+  }
+  const std::uint64_t index = build_index(with_services(wanted)).bytes.size();
+  if (fresh.empty() && index <= build_index(index_keys()).bytes.size()) return;
+  const auto found =
+      first_without_room(extents_in_use(), lines_of(pins_.arena_size()), tables, lines_of(index));
+  if (!found) return;
+  const auto& service = fresh.empty() ? wanted.back() : *fresh[std::min(*found, fresh.size() - 1)];
+  const auto table = fresh.empty() ? 0 : table_bytes(service.slots.value_or(default_slots));
+  throw_no_room(service.id, table + 2 * index, pins_.arena_size());
 }
 
 bool State::drop_services(const std::vector<WantedService>& wanted) {
@@ -124,6 +166,7 @@ void State::apply(const std::vector<WantedService>& wanted) {
   settle();
   require_wanted(wanted);
   if (drop_services(wanted)) settle();
+  require_room(wanted);
   const auto all = members();
   std::uint32_t free = 1;
   for (const auto& service : wanted) {

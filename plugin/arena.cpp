@@ -38,4 +38,18 @@ std::optional<std::uint32_t> find_for_table(const std::vector<Extent>& used, std
   return find_free(used, std::min(total, element_lines), lines);
 }
 
+std::optional<std::size_t> first_without_room(std::vector<Extent> used, std::uint32_t total,
+                                              std::span<const std::uint32_t> tables,
+                                              std::uint32_t index) {
+  const auto take = [&](auto find, std::uint32_t lines) {
+    const auto line = find(used, total, lines);
+    if (line) used.push_back({*line, lines});
+    return line.has_value();
+  };
+  for (std::size_t i = 0; i < tables.size(); i++)
+    if (!take(find_for_table, tables[i])) return i;
+  if (!take(find_for_index, index) || !take(find_for_index, index)) return tables.size();
+  return std::nullopt;
+}
+
 }  // namespace xdplb

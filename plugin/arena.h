@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "bpf/abi.h"
@@ -17,6 +18,10 @@ constexpr std::uint32_t arena_elements(std::uint32_t size) {
 }
 constexpr std::uint32_t arena_element_size(std::uint32_t size) {
   return size / arena_elements(size);
+}
+
+constexpr std::uint32_t lines_of(std::uint64_t bytes) {
+  return static_cast<std::uint32_t>((bytes + LB_LINE - 1) / LB_LINE);
 }
 
 // In lines of LB_LINE bytes.
@@ -36,5 +41,12 @@ std::optional<std::uint32_t> find_for_index(const std::vector<Extent>& used, std
                                             std::uint32_t lines);
 std::optional<std::uint32_t> find_for_table(const std::vector<Extent>& used, std::uint32_t total,
                                             std::uint32_t lines);
+
+// Of tables of so many lines, in their order, the first without room beside what is used and two
+// more indexes: the next one, and the one after it, without which no service could be deleted. All
+// of them: only the indexes have none. Nothing: there is room.
+std::optional<std::size_t> first_without_room(std::vector<Extent> used, std::uint32_t total,
+                                              std::span<const std::uint32_t> tables,
+                                              std::uint32_t index);
 
 }  // namespace xdplb

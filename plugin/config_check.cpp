@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // mistakes_of().
+#include <algorithm>
+#include <bit>
 #include <map>
-#include <set>
 
+#include "plugin/arena.h"
 #include "plugin/config.h"
+#include "plugin/index.h"
 
 namespace xdplb {
 
@@ -15,6 +18,7 @@ class Check {
     if (config.interfaces) check_interfaces(*config.interfaces);
     for (const auto& service : config.services) check_service(service);
     check_neighbours(config.services);
+    if (config.arena && mistakes_.empty()) check_room(*config.arena, config.services);
     return std::move(mistakes_);
   }
 
@@ -45,6 +49,9 @@ class Check {
   void check_service(const ServiceConfig& service) {
     const auto [first, fresh] = services_.emplace(service.id, service.at);
     if (!fresh) return twice(service.at, "service " + service.id.to_string(), first->second);
+    if (services_.size() == LB_SERVICES + 1)
+      mistakes_.push_back({service.at, "more than " + std::to_string(LB_SERVICES) + " services",
+                           "have other nodes for some of them"});
     attempt(service.at, [&] {
       require_service(service.id, service.options);
       require_slots(service.slots.value_or(default_slots));
@@ -57,6 +64,11 @@ class Check {
               "backend " + backend.id.to_string() + " of service " + service.id.to_string(),
               place->second);
       check_backend(service, backend);
+      if (++backends_ == max_table_backends + 1)
+        mistakes_.push_back({backend.at,
+                             "more than " + std::to_string(max_table_backends) +
+                                 " backends, of all services together",
+                             "have other nodes for some of the services"});
     }
   }
 
@@ -82,7 +94,37 @@ class Check {
           attempt(one.at, [&] { require_apart(one.id, one.options, other.id, other.options); });
   }
 
+  // When the maps are made.
+  void check_room(std::uint32_t arena, const std::vector<ServiceConfig>& all) {
+    std::vector<IndexKey> keys;
+    std::vector<std::uint64_t> bytes;
+    std::vector<std::uint32_t> tables;
+    for (const auto& service : all) {
+      keys.push_back(key_of(service));
+      bytes.push_back(LB_TABLE_BYTES(std::countr_zero(service.slots.value_or(default_slots))));
+      tables.push_back(lines_of(bytes.back()));
+    }
+    if (all.empty()) return;
+    const std::uint64_t index = build_index(keys).bytes.size();
+    const auto found = first_without_room({{0, lines_of(sizeof(lb_arena_head))}}, lines_of(arena),
+                                          tables, lines_of(index));
+    if (!found) return;
+    const auto one = std::min(*found, all.size() - 1);
+    attempt(all[one].at, [&] { throw_no_room(all[one].id, bytes[one] + 2 * index, arena); });
+  }
+
+  static IndexKey key_of(const ServiceConfig& service) {
+    const auto& options = service.options;
+    IndexKey key{service.id,   LB_SERVICES,  options.fragments == Fragments::hash3,
+                 options.ping, options.pool, {}};
+    for (const auto& backend : service.backends)
+      if (backend.forward.value_or(options.forward) == Forward::nat)
+        key.replies.push_back(backend.id);
+    return key;
+  }
+
   std::vector<Mistake> mistakes_;
+  std::size_t backends_ = 0;
   std::map<ServiceId, Position> services_;
   std::map<Reply, ServiceId> replies_;
 };

@@ -150,6 +150,13 @@ void require_apart(const ServiceId& id, const ServiceOptions& options, const Ser
                 "give that service other source addresses");
 }
 
+void throw_no_room(const ServiceId& id, std::uint64_t needed, std::uint64_t arena) {
+  throw Error("service " + id.to_string() + " needs " + std::to_string(needed) +
+                  " bytes, and the arena of " + std::to_string(arena) +
+                  " bytes has no room for them",
+              "give services fewer slots, or unload and load again with a larger arena");
+}
+
 void throw_shared_nat(const BackendId& backend, const ServiceId& other) {
   throw Error("backend " + backend.to_string() + " is one of service " + other.to_string() +
                   " already, and mode nat can't tell whose replies its are",

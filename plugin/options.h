@@ -80,6 +80,8 @@ void require_backend(const ServiceId& id, const ServiceOptions& options, const B
 // Where two services can't be beside each other.
 void require_apart(const ServiceId& id, const ServiceOptions& options, const ServiceId& other,
                    const ServiceOptions& its);
+// Where the arena has no room for a service's table and the indexes.
+[[noreturn]] void throw_no_room(const ServiceId& id, std::uint64_t needed, std::uint64_t arena);
 [[noreturn]] void throw_shared_nat(const BackendId& backend, const ServiceId& other);
 
 }  // namespace xdplb

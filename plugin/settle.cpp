@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // State::settle(): makes tables, index and records follow from what the records say.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <ranges>
 
@@ -11,10 +12,6 @@
 namespace xdplb {
 
 namespace {
-
-std::uint32_t lines_of(std::uint64_t bytes) {
-  return static_cast<std::uint32_t>((bytes + LB_LINE - 1) / LB_LINE);
-}
 
 std::uint64_t index_bytes(const lb_index_ref& ref) {
   const std::uint64_t displacements = std::uint64_t{2} << ref.bucket_bits;
@@ -70,32 +67,22 @@ std::vector<Extent> State::extents_in_use() const {
   return extents;
 }
 
-std::uint32_t State::allocate(Finder find, std::uint64_t bytes) const {
+std::uint32_t State::allocate(Finder find, std::uint64_t bytes, const std::string& subject) const {
   const auto line = find(extents_in_use(), lines_of(pins_.arena_size()), lines_of(bytes));
-  if (!line) throw Error("the arena has no room for " + std::to_string(bytes) + " more bytes");
+  if (!line)
+    throw Error(subject + " needs " + std::to_string(bytes) + " bytes, and the arena of " +
+                    std::to_string(pins_.arena_size()) + " bytes has no room for them",
+                "unload and load again with a larger arena");
   return *line;
 }
 
-// A full arena must be seen before anything is changed. Two indexes more than now must fit: the
-// next one, with these keys, and the one after it, without which no service could be deleted.
+// A full arena must be seen before anything is changed.
 void State::require_room(const ServiceId& id, const std::vector<IndexKey>& keys,
                          std::uint64_t table_bytes) const {
   const std::uint64_t index = build_index(keys).bytes.size();
-  auto used = extents_in_use();
-  struct Need {
-    Finder find;
-    std::uint64_t bytes;
-  };
-  for (const auto& [find, bytes] : {Need{find_for_table, table_bytes}, Need{find_for_index, index},
-                                    Need{find_for_index, index}}) {
-    const auto line = find(used, lines_of(pins_.arena_size()), lines_of(bytes));
-    if (!line)
-      throw Error("service " + id.to_string() + " needs " +
-                      std::to_string(table_bytes + 2 * index) + " bytes, and the arena of " +
-                      std::to_string(pins_.arena_size()) + " bytes has no room for them",
-                  "give services fewer --slots, or unload and load again with a larger --arena");
-    used.push_back({*line, lines_of(bytes)});
-  }
+  const std::array tables{lines_of(table_bytes)};
+  if (first_without_room(extents_in_use(), lines_of(pins_.arena_size()), tables, lines_of(index)))
+    throw_no_room(id, table_bytes + 2 * index, pins_.arena_size());
 }
 
 // Those that there will be when the service is added or changed like this.
@@ -180,7 +167,7 @@ void State::settle_table(lb_service& service, const std::vector<Backend>& member
   auto conf = load(service.conf);
   auto ref = load(service.table);
   if (ref.line == 0) {
-    ref.line = allocate(find_for_table, table_bytes(ref));
+    ref.line = allocate(find_for_table, table_bytes(ref), "service " + id_of(service).to_string());
     std::ranges::fill(slots_at(ref), lb_slot{});
   }
   const auto wanted = wanted_slots(service, members);
@@ -209,7 +196,7 @@ void State::settle_table(lb_service& service, const std::vector<Backend>& member
 void State::settle_index() {
   auto index = build_index(index_keys());
   if (!index.bytes.empty()) {
-    index.ref.line = allocate(find_for_index, index.bytes.size());
+    index.ref.line = allocate(find_for_index, index.bytes.size(), "the index of services");
     std::memcpy(pins_.arena().data() + std::size_t{index.ref.line} * LB_LINE, index.bytes.data(),
                 index.bytes.size());
   }

@@ -156,7 +156,8 @@ class State {
   void set_backend(const ServiceId& id, const BackendId& backend, const BackendChange& change);
   void delete_backend(const ServiceId& id, const BackendId& backend, Removal removal);
   // Makes services and backends these, and no others; what is as wanted isn't touched. Each
-  // service gets its new table in one step.
+  // service's slots change once. Callers have done it to an image: what that throws, this would
+  // throw after services are gone.
   void apply(const std::vector<WantedService>& wanted);
   // Where the backend's outer headers come from.
   void set_source(const Backend& backend, const Address& source);
@@ -177,7 +178,9 @@ class State {
   [[nodiscard]] std::vector<Extent> extents_in_use() const;
   [[nodiscard]] std::vector<IndexKey> index_keys() const;
   using Finder = decltype(&find_for_table);
-  [[nodiscard]] std::uint32_t allocate(Finder find, std::uint64_t bytes) const;
+  // subject: what it is for, in messages.
+  [[nodiscard]] std::uint32_t allocate(Finder find, std::uint64_t bytes,
+                                       const std::string& subject) const;
   void require_options(const ServiceId& id, const ServiceOptions& options,
                        std::uint32_t number) const;
   void require_sole_nat(const ServiceId& id, const BackendId& backend) const;
@@ -186,6 +189,8 @@ class State {
                                                    const ServiceOptions& options) const;
   void require_room(const ServiceId& id, const std::vector<IndexKey>& keys,
                     std::uint64_t table_bytes) const;
+  [[nodiscard]] std::vector<IndexKey> with_services(const std::vector<WantedService>& wanted) const;
+  void require_room(const std::vector<WantedService>& wanted) const;
   [[nodiscard]] bool has_replies() const;
   [[nodiscard]] bool has_removed_backends() const;
   [[nodiscard]] bool has_removed_services() const;

@@ -179,6 +179,29 @@ BOOST_AUTO_TEST_CASE(what_is_not_said_stays) {
   BOOST_TEST((Picture(site) == now));
 }
 
+// However many services are wanted, what fits can be deleted again, and what doesn't is said.
+BOOST_AUTO_TEST_CASE(an_arena_is_never_full) {
+  Site site;
+  std::vector<WantedService> wanted;
+  for (const unsigned slots : {16384U, 1024U, 256U})
+    for (bool fits = true; fits;) {
+      const auto id = nth_service(static_cast<unsigned>(wanted.size()));
+      wanted.push_back({id, default_options(id), slots, {}});
+      try {
+        State(site.pins().image()).apply(wanted);
+      } catch (const Error& error) {
+        fits = false;
+        BOOST_TEST(std::string(error.what()).starts_with("service " + id.to_string() + " needs "));
+        BOOST_TEST(error.hint().find("larger arena") != std::string::npos);
+        wanted.pop_back();
+      }
+    }
+  BOOST_TEST_REQUIRE(wanted.size() > 5U);
+  site.state().apply(wanted);
+  for (const auto& service : site.state().services()) site.state().delete_service(service.id);
+  BOOST_TEST(site.state().services().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_death_anywhere_is_completed_by_the_same_again,
                      *boost::unit_test::precondition(traps)) {
   Site site;

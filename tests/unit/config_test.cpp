@@ -261,6 +261,26 @@ BOOST_AUTO_TEST_CASE(mistakes_of_all_kinds_at_once) {
   check_mistake("[[interface]]\nname = 1\n[[interface]]\nname = \"a\"", "f:2:8: name is not");
 }
 
+BOOST_AUTO_TEST_CASE(more_than_there_is_room_for) {
+  const auto services = [](int count, const std::string& rest) {
+    std::string text;
+    for (int i = 0; i < count; i++)
+      text += "[[service]]\naddress = \"198.18." + std::to_string(i / 250) + "." +
+              std::to_string(1 + i % 250) + ":80/tcp\"\n" + rest;
+    return text;
+  };
+  BOOST_TEST(lines_of(services(LB_SERVICES, "")).empty());
+  check_mistake(services(LB_SERVICES + 1, ""), "f:8193:1: more than 4096 services");
+  check_mistake("arena = \"64K\"\n" + services(1, ""), "f:2:1: service 198.18.0.1:80/tcp needs 16");
+  check_mistake("arena = \"64K\"\n" + services(40, "slots = 256\n"), "f:");
+  BOOST_TEST(lines_of("arena = \"64K\"\n" + services(10, "slots = 256\n")).empty());
+  std::string backends;
+  for (unsigned i = 0; i <= max_table_backends; i++)
+    backends += "\"10." + std::to_string(i >> 16) + "." + std::to_string(i >> 8 & 255) + "." +
+                std::to_string(i & 255) + "\",\n";
+  check_mistake(service + "backend = [" + backends + "]", "f:65537:1: more than 65534 backends");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace xdplb::test
