@@ -89,12 +89,16 @@ Json to_json(const Plan& plan) {
             {"unload", plan.unload},
             {"new_peers", peers_json(plan.new_peers)},
             {"old_peers", peers_json(plan.old_peers)},
+            {"new_key", plan.new_key},
+            {"unfinished", plan.unfinished},
             {"notes", plan.notes}};
   for (const auto& service : plan.services) json["services"].push_back(service_json(service));
   return json;
 }
 
 void print_plan(const Plan& plan) {
+  if (plan.unfinished) std::cout << "A change that was killed: completed\n";
+  if (plan.new_key) std::cout << "Cluster key: another\n";
   for (const auto& name : plan.load) std::cout << "Interface " << name << ": load\n";
   for (const auto& service : plan.services) print_service(service);
   for (const auto& peer : plan.new_peers) std::cout << "Peer " << to_string(peer) << ": added\n";

@@ -6,13 +6,12 @@
 #include "loader/output.h"
 #include "plugin/component.h"
 #include "plugin/error.h"
+#include "plugin/members.h"
 #include "plugin/memory.h"
 
 namespace xdplb {
 
 namespace {
-
-constexpr unsigned few_slots = 10;  // a fair share below it can't be kept well
 
 bool runs(const Chain& chain) {
   const auto* ours = chain.ours();
@@ -75,15 +74,9 @@ Json chains_json(const std::vector<Place>& all) {
 
 std::string remark(const Service& service, const std::vector<Backend>& backends) {
   if (!service.settled) return "unfinished change: any change completes it";
-  std::uint64_t total = 0;
-  std::uint64_t least = max_weight;
-  for (const auto& backend : backends) {
-    if (backend.state != BackendState::up) continue;
-    total += backend.weight;
-    least = std::min<std::uint64_t>(least, backend.weight);
-  }
-  if (total == 0) return "no backend takes new flows";
-  if (service.slots * least < few_slots * total)
+  const auto is_up = [](const auto& backend) { return backend.state == BackendState::up; };
+  if (std::ranges::none_of(backends, is_up)) return "no backend takes new flows";
+  if (are_coarse(service.slots, backends))
     return "a fair share is below 10 slots: shares are coarse";
   if (service.caps_bind) return "caps bind: a change may move a few more flows";
   return "";

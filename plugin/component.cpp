@@ -59,23 +59,8 @@ void require_absent(const std::vector<Interface>& interfaces, std::uint32_t aren
                   "'xdp-lb status " + interface.name + "' shows it");
 }
 
-// Before the component runs: a load that is killed then has the key, or isn't done.
-void take_cluster_key(const Pins& pins, const State& state, const ClusterKey& key) {
-  if (!std::ranges::equal(pins.meta().cluster_key, key) && !state.services().empty())
-    throw Error("the maps in " + pins.path() + " have services under another cluster key",
-                "unload from all interfaces first: a new key moves every flow");
-  std::ranges::copy(key, pins.meta().cluster_key);
-}
-
-// A load or an unload that was killed may have left some of the maps: no whole state is in them.
 void drop_partial_maps(const std::string& pin_path) {
-  if (!has_maps(pin_path) || has_all_maps(pin_path)) return;
-  pinned_arena_size(pin_path);  // throws where one of them isn't ours
-  const auto ids = pinned_ids(pin_path);
-  if (std::ranges::any_of(ids, [](auto id) { return runs_anywhere(id, {}); }))
-    throw Error("some of the component's maps in " + pin_path + " are gone while it runs",
-                "'xdp-lb unload --all' ends it; then load again");
-  unpin_maps(pin_path);
+  if (has_maps(pin_path) && !has_whole_maps(pin_path)) unpin_maps(pin_path);
 }
 
 // Takes back what a failed load has done so far.
@@ -127,6 +112,24 @@ Notes forwarding_notes(const std::vector<Interface>& interfaces) {
 
 }  // namespace
 
+void take_cluster_key(const Pins& pins, const ClusterKey& key) {
+  if (std::ranges::equal(pins.meta().cluster_key, key)) return;
+  if (!State(pins).services().empty())
+    throw Error("the maps in " + pins.path() + " have services under another cluster key",
+                "unload from all interfaces first: a new key moves every flow");
+  std::ranges::copy(key, pins.meta().cluster_key);
+}
+
+bool has_whole_maps(const std::string& pin_path) {
+  if (has_all_maps(pin_path)) return true;
+  pinned_arena_size(pin_path);  // throws where one of them isn't ours
+  const auto ids = pinned_ids(pin_path);
+  if (std::ranges::any_of(ids, [](auto id) { return runs_anywhere(id, {}); }))
+    throw Error("some of the component's maps in " + pin_path + " are gone while it runs",
+                "'xdp-lb unload --all' ends it; then load again");
+  return false;
+}
+
 Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions& options) {
   const auto interfaces = find_interfaces(ifnames);
   for (const auto& interface : interfaces) require_attachable(interface);
@@ -149,7 +152,8 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   const Pins pins(options.pin_path, Access::change);
   State state(pins);
   const auto key = std::to_array(pins.meta().cluster_key);
-  if (options.cluster_key) take_cluster_key(pins, state, *options.cluster_key);
+  // Before the component runs: a load that is killed then has the key, or isn't done.
+  if (options.cluster_key) take_cluster_key(pins, *options.cluster_key);
   state.settle();
 
   Programs programs(file, pins);

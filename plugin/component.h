@@ -44,6 +44,13 @@ struct Place {
   std::string problem;  // the chain can't be read: why
 };
 
+// Are there maps with a whole state? A command that was killed may have left some of them, which
+// have none. Throws Error where a component uses those.
+bool has_whole_maps(const std::string& pin_path);
+
+// Tables are made by this key from now on. Throws Error where there are some by another.
+void take_cluster_key(const Pins& pins, const ClusterKey& key);
+
 // The chains of the interfaces named, or else of all that have a program. An interface whose chain
 // can't be read doesn't hide the others.
 std::vector<Place> places(const std::vector<std::string>& ifnames, const std::string& pin_path);

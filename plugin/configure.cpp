@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A configuration file against what runs.
+// A configuration file and what runs: the one from the other.
 #include <algorithm>
-#include <cstdio>
-#include <set>
 
+#include "plugin/actions.h"
 #include "plugin/component.h"
 #include "plugin/error.h"
 #include "plugin/peers.h"
@@ -15,76 +14,6 @@ namespace xdplb {
 
 namespace {
 
-std::string percent(double share) {
-  std::array<char, 16> text{};
-  std::snprintf(text.data(), text.size(), "%.2f %%", share);
-  return text.data();
-}
-
-Mode mode_of(const InterfaceConfig& interface) { return interface.skb ? Mode::skb : Mode::native; }
-
-void plan_interfaces(const std::vector<InterfaceConfig>& wanted, const std::string& pin_path,
-                     Plan& plan) {
-  const auto there = interfaces();
-  const auto loaded = with_component(places({}, pin_path));
-  for (const auto& one : wanted) {
-    const auto place =
-        std::ranges::find(loaded, one.name, [](const auto& place) { return place.interface.name; });
-    if (place == loaded.end()) {
-      plan.load.push_back(one.name);
-      if (std::ranges::find(there, one.name, &Interface::name) == there.end())
-        plan.notes.push_back("there is no network interface '" + one.name +
-                             "': apply does all else, and fails");
-      continue;
-    }
-    const auto& ours = *place->chain.ours();
-    if (place->chain.mode != mode_of(one) || one.priority.value_or(ours.priority) != ours.priority)
-      plan.notes.push_back("interface " + one.name + " has the component in " +
-                           std::string(to_string(place->chain.mode)) + " mode with priority " +
-                           std::to_string(ours.priority) +
-                           ": another takes effect when it is unloaded and loaded");
-  }
-  for (const auto& place : loaded)
-    if (std::ranges::none_of(wanted,
-                             [&](const auto& one) { return one.name == place.interface.name; }))
-      plan.unload.push_back(place.interface.name);
-}
-
-// What was decided when the maps were made.
-void require_maps(const Config& config, const Pins& pins, Plan& plan) {
-  if (config.cluster_key && !std::ranges::equal(*config.cluster_key, pins.meta().cluster_key) &&
-      !State(pins).services().empty())
-    throw Error("the maps in " + pins.path() + " have another cluster key than the file",
-                "unload from all interfaces first: a new key moves every flow");
-  const auto differ = [&](const char* key, std::optional<std::uint32_t> wanted,
-                          std::uint64_t there) {
-    if (wanted && *wanted != there)
-      plan.notes.push_back(std::string(key) + " is " + std::to_string(there) +
-                           " until the component is unloaded from all interfaces");
-  };
-  differ("arena", config.arena, pins.arena_size());
-  differ("exceptions", config.exceptions, pins.exceptions().size());
-  if (const auto keys = pinned_entries(pins.path(), "lb_flows"))
-    differ("flows", config.flows, *keys / 2);
-}
-
-void plan_peers(std::vector<Peer> wanted, const std::vector<Peer>& there, Plan& plan) {
-  std::ranges::sort(wanted);
-  std::ranges::set_difference(wanted, there, std::back_inserter(plan.new_peers));
-  std::ranges::set_difference(there, wanted, std::back_inserter(plan.old_peers));
-}
-
-// interfaces: nothing where next hops aren't asked for.
-BackendChange to_change(const BackendConfig& config, const std::vector<Interface>& interfaces) {
-  BackendChange change;
-  change.weight = config.weight;
-  change.forward = config.forward;
-  change.hop =
-      config.next_hop && !interfaces.empty() ? resolve(interfaces, *config.next_hop) : lb_hop{};
-  change.state = config.state;
-  return change;
-}
-
 LoadOptions load_options(const Config& config, const InterfaceConfig& interface,
                          const ApplyOptions& options) {
   LoadOptions load;
@@ -94,38 +23,12 @@ LoadOptions load_options(const Config& config, const InterfaceConfig& interface,
   load.chain.mode = mode_of(interface);
   load.chain.priority = interface.priority;
   if (interface.actions) load.chain.actions = parse_actions(*interface.actions);
-  if (has_maps(options.pin_path)) return load;
+  if (has_whole_maps(options.pin_path)) return load;
   load.arena_size = config.arena;
   load.flows = config.flows;
   load.exceptions = config.exceptions;
   load.cluster_key = config.cluster_key;
   return load;
-}
-
-void load_missing(const Config& config, const Plan& plan, const ApplyOptions& options, Notes& notes,
-                  Rest& rest) {
-  for (const auto& interface : config.interfaces.value_or(std::vector<InterfaceConfig>{}))
-    if (std::ranges::find(plan.load, interface.name) != plan.load.end())
-      rest.attempt([&] {
-        append(notes, load_component({interface.name}, load_options(config, interface, options)));
-      });
-}
-
-// With the maps that there are.
-Notes apply_services(const Config& config, const std::string& pin_path) {
-  const PinLock lock(pin_path, Access::change);
-  finish_upgrades(pin_path);
-  const Pins pins(pin_path, Access::change);
-  auto wanted = wanted_services(config, true);
-  const auto image = pins.image();
-  State(image).apply(wanted);  // throws what this would throw, before anything is changed
-  if (config.peers) set_peers(pins, *config.peers);
-  State state(pins);
-  prepare_backends(pins, state, wanted);
-  state.apply(wanted);
-  auto notes = release_gone(state);
-  append(notes, attend_backends(pins, state, {}, {}));
-  return notes;
 }
 
 void add_sizes(const Pins& pins, Config& config) {
@@ -155,24 +58,106 @@ BackendConfig to_config(const Backend& backend, Detail detail) {
   return one;
 }
 
-}  // namespace
+// In steps, of which each changes nothing where it can't be done whole.
+class Application {
+ public:
+  Application(const Config& config, const ApplyOptions& options)
+      : config_(config), options_(options) {}
 
-std::vector<WantedService> wanted_services(const Config& config, bool resolve) {
-  const auto present = resolve ? interfaces() : std::vector<Interface>{};
-  std::vector<WantedService> all;
-  for (const auto& service : config.services) {
-    auto& wanted = all.emplace_back(WantedService{service.id, service.options, service.slots, {}});
-    for (const auto& backend : service.backends)
-      wanted.backends.push_back({backend.id, to_change(backend, present)});
+  Applied run() {
+    try {
+      apply();
+    } catch (const Failure& failure) {
+      if (!changed_) throw;
+      throw Halfway(failure.what(), failure.hint());
+    }
+    return std::move(applied_);
   }
-  return all;
-}
+
+ private:
+  void apply() {
+    require_bpffs(options_.pin_path);
+    make_plan();
+    if (options_.max_move) require_moves(applied_.plan, *options_.max_move);
+    if (fresh_ && applied_.plan.load.empty()) return leave_nothing();
+    // Maps come with the first interface; other interfaces get what is configured already.
+    if (fresh_) load_missing();
+    if (fresh_ && !changed_) rest_.require();
+    apply_maps();
+    if (!fresh_) load_missing();
+    rest_.require();  // what runs is not taken away where its successor doesn't
+    unload_others();
+    rest_.require();
+  }
+
+  void make_plan() {
+    const PinLock lock(options_.pin_path, Access::read);
+    applied_.plan = plan_config(config_, options_.pin_path);
+    fresh_ = !has_whole_maps(options_.pin_path);
+  }
+
+  // Where nothing shall run, and nothing does.
+  void leave_nothing() const {
+    const bool nothing = config_.interfaces && config_.services.empty() &&
+                         config_.peers.value_or(std::vector<Peer>{}).empty();
+    if (!nothing)
+      throw NotLoaded("no maps of xdp-lb are pinned in " + options_.pin_path,
+                      "name an interface in the file, or load the component first");
+  }
+
+  void load_missing() {
+    for (const auto& one : config_.interfaces.value_or(std::vector<InterfaceConfig>{}))
+      if (std::ranges::find(applied_.plan.load, one.name) != applied_.plan.load.end())
+        rest_.attempt([&] {
+          append(applied_.notes, load_component({one.name}, load_options(config_, one, options_)));
+          changed_ = true;
+        });
+  }
+
+  // Others may have changed something since the plan was made: it is made again.
+  void apply_maps() {
+    const PinLock lock(options_.pin_path, Access::change);
+    finish_upgrades(options_.pin_path);
+    const Pins pins(options_.pin_path, Access::change);
+    Plan now;
+    plan_maps(config_, pins.image(), now);  // throws what this would throw
+    if (options_.max_move) require_moves(now, *options_.max_move);
+    changed_ |= !now.is_empty();
+    auto wanted = wanted_services(config_, true);
+    State state(pins);
+    take_key(config_, pins, state, wanted);
+    if (config_.peers) set_peers(pins, *config_.peers);
+    prepare_backends(pins, state, wanted);
+    state.apply(wanted);
+    append(applied_.notes, release_gone(state));
+    append(applied_.notes, attend_backends(pins, state, {}, {}));
+    applied_.plan.take_maps(std::move(now));
+  }
+
+  void unload_others() {
+    for (const auto& name : applied_.plan.unload)
+      rest_.attempt([&] {
+        append(applied_.notes, unload_component({name}, {options_.pin_path, false, true}));
+        changed_ = true;
+      });
+  }
+
+  const Config& config_;
+  const ApplyOptions& options_;
+  bool fresh_ = false;  // there are no maps yet
+  bool changed_ = false;
+  Rest rest_;
+  Applied applied_;
+};
+
+}  // namespace
 
 Config running_config(const Pins& pins, Detail detail) {
   Config config;
   if (detail == Detail::full) config.cluster_key = std::to_array(pins.meta().cluster_key);
   add_sizes(pins, config);
-  if (auto peers = peers_of(pins); !peers.empty()) config.peers = std::move(peers);
+  if (auto peers = peers_of(pins); detail == Detail::full || !peers.empty())
+    config.peers = std::move(peers);
   auto& interfaces = config.interfaces.emplace();
   for (const auto& place : with_component(places({}, pins.path())))
     interfaces.push_back(to_config(place));
@@ -188,59 +173,8 @@ Config running_config(const Pins& pins, Detail detail) {
   return config;
 }
 
-Plan plan_config(const Config& config, const std::string& pin_path) {
-  Plan plan;
-  if (config.interfaces) plan_interfaces(*config.interfaces, pin_path, plan);
-  const auto wanted = wanted_services(config, true);
-  const bool there = has_maps(pin_path);
-  const auto before = there ? Pins(pin_path, Access::read).image()
-                            : Pins::empty(config.arena.value_or(LB_ARENA_SIZE), LB_EXCEPTION_SETS);
-  if (there) require_maps(config, before, plan);
-  if (config.peers) plan_peers(*config.peers, peers_of(before), plan);
-  const auto after = before.image();
-  State(after).apply(wanted);
-  plan.services = compare(before, after);
-  return plan;
-}
-
-void require_moves(const Plan& plan, double most) {
-  for (const auto& service : plan.services) {
-    const auto share = 100.0 * service.moved_slots() / service.slots;
-    if (share > most)
-      throw Error("service " + service.id.to_string() + ": " + percent(share) +
-                      " of its slots would move, which is more than " + percent(most),
-                  "change it in smaller steps, or raise --max-move");
-  }
-}
-
 Applied apply_config(const Config& config, const ApplyOptions& options) {
-  Applied applied;
-  require_bpffs(options.pin_path);
-  {
-    const PinLock lock(options.pin_path, Access::read);
-    applied.plan = plan_config(config, options.pin_path);
-  }
-  const auto& plan = applied.plan;
-  if (options.max_move) require_moves(plan, *options.max_move);
-  const bool fresh = !has_maps(options.pin_path);
-  if (fresh && plan.load.empty())
-    throw NotLoaded("no maps of xdp-lb are pinned in " + options.pin_path,
-                    "name an interface in the file, or load the component first");
-  // Maps come with the first interface; other interfaces get what is configured already.
-  Rest rest;
-  if (fresh) {
-    load_missing(config, plan, options, applied.notes, rest);
-    if (!has_maps(options.pin_path)) rest.require();
-  }
-  append(applied.notes, apply_services(config, options.pin_path));
-  if (!fresh) load_missing(config, plan, options, applied.notes, rest);
-  rest.require();  // what runs is not taken away where its successor doesn't
-  for (const auto& name : plan.unload)
-    rest.attempt([&] {
-      append(applied.notes, unload_component({name}, {options.pin_path, false, true}));
-    });
-  rest.require();
-  return applied;
+  return Application(config, options).run();
 }
 
 }  // namespace xdplb

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -28,6 +29,20 @@ std::optional<TableSpec> with_members(TableSpec spec, const std::vector<Member>&
     spec.backends.push_back(one);
   }
   return spec;
+}
+
+// Is a fair share, of a member that takes new flows, too few slots to be kept well?
+template <typename Member>
+bool are_coarse(unsigned slots, const std::vector<Member>& members) {
+  constexpr unsigned few_slots = 10;
+  std::uint64_t total = 0;
+  std::uint64_t least = max_weight;
+  for (const auto& member : members) {
+    if (member.state != BackendState::up) continue;
+    total += member.weight;
+    least = std::min<std::uint64_t>(least, member.weight);
+  }
+  return slots * least < few_slots * total;
 }
 
 }  // namespace xdplb

@@ -99,7 +99,7 @@ Fd open_map(const std::string& folder, const MapShape& shape, Access access, bpf
   if (!map) {
     if (errno == ENOENT)
       throw Error(pin + " is missing while others of the component's maps are there",
-                  "a load or an unload was killed: 'xdp-lb load' starts afresh");
+                  "a command was killed: 'xdp-lb load' and 'xdp-lb apply' start afresh");
     throw SystemError(errno, "opening " + pin);
   }
   info = info_of(map, pin);

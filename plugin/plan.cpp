@@ -176,6 +176,14 @@ std::uint64_t ServicePlan::moved_flows() const {
   return sum;
 }
 
+void Plan::take_maps(Plan other) {
+  services = std::move(other.services);
+  new_peers = std::move(other.new_peers);
+  old_peers = std::move(other.old_peers);
+  new_key = other.new_key;
+  unfinished = other.unfinished;
+}
+
 std::vector<ServicePlan> compare(const Pins& before, const Pins& after) {
   const State then(before);
   const State now(after);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/chain.h"
 #include "plugin/config.h"
 #include "plugin/reach.h"
 #include "plugin/state.h"
@@ -48,12 +49,15 @@ struct Plan {
   std::vector<Peer> new_peers{};
   std::vector<Peer> old_peers{};  // that go
   std::vector<std::string> unload{};
+  bool new_key = false;     // of the cluster
+  bool unfinished = false;  // a change that was killed is completed
   Notes notes{};
 
   [[nodiscard]] bool is_empty() const {
     return services.empty() && load.empty() && unload.empty() && new_peers.empty() &&
-           old_peers.empty();
+           old_peers.empty() && !new_key && !unfinished;
   }
+  void take_maps(Plan other);  // all but interfaces and notes
 };
 
 // From one state of the same maps to another.
@@ -63,14 +67,27 @@ std::vector<ServicePlan> compare(const Pins& before, const Pins& after);
 // resolve its name isn't looked for.
 std::vector<WantedService> wanted_services(const Config& config, bool resolve);
 
-// What runs, as a file would say it. In full: with the cluster key, which is a secret, and the
-// states of backends that are up.
+// What runs, as a file would say it. In full: with the cluster key, which is a secret, the states
+// of backends that are up, and peers where there are none.
 enum class Detail : bool { usual, full };
 Config running_config(const Pins& pins, Detail detail);
 
 // What applying the configuration changes. Throws Error where it can't be applied. Callers hold
 // PinLock where there are maps.
 Plan plan_config(const Config& config, const std::string& pin_path);
+// Likewise, but for interfaces: of maps, or of an image of them.
+void plan_maps(const Config& config, const Pins& before, Plan& plan);
+
+// Has tables made by the configuration's cluster key, if it is another one: services that are not
+// wanted go first where none is. Throws Error where there are others.
+void take_key(const Config& config, const Pins& pins, State& state,
+              const std::vector<WantedService>& wanted);
+
+Mode mode_of(const InterfaceConfig& interface);
+
+// What an interface that has the component has otherwise than the file, which counts when it is
+// loaded there; nothing: it is as the file says.
+std::optional<std::string> settings_note(const InterfaceConfig& wanted, const Chain& there);
 
 // Throws Error where a service's change moves more than that share of its slots.
 void require_moves(const Plan& plan, double most);  // percent
@@ -86,6 +103,16 @@ struct Applied {
   Plan plan;
   Notes notes;
 };
+
+// What failed after something was changed. The same again completes it, where it can be.
+class Halfway : public Failure {
+ public:
+  using Failure::Failure;
+  [[nodiscard]] int exit_code() const override { return 1; }
+};
+
+// Throws Halfway; what plan_config() throws, and what the system refuses, where nothing was
+// changed.
 Applied apply_config(const Config& config, const ApplyOptions& options);
 
 }  // namespace xdplb

@@ -126,38 +126,55 @@ void allow_out(const std::vector<Interface>& all, const Pins& pins, const Addres
   if (way.out != nullptr && !way.local()) allow_egress(pins, way.out->index);
 }
 
-// Is the way to be resolved?
-bool prepare_backend(const std::vector<Interface>& all, const Pins& pins, State& state,
-                     const WantedService& service, const std::vector<Backend>& members,
-                     WantedBackend& wanted) {
-  auto& [id, change] = wanted;
-  const auto forward = change.mode(service.options.forward);
-  const auto hop = change.static_hop();
+// A backend as it is; nothing where it isn't there, or is being deleted.
+const Backend* find(const std::vector<Backend>& members, const BackendId& id) {
   const auto there = std::ranges::lower_bound(members, id, {}, &Backend::id);
   const bool known =
       there != members.end() && there->id == id && there->state != BackendState::leaving;
-  if (known && there->forward == forward && there->hop.has_value() == hop.has_value()) return false;
-  require_mtu(all, service.id, id, forward, hop);
-  if (is_tunnel(forward)) allow_out(all, pins, id.address, hop);
-  look_ahead(id.address, change);
-  if (known && change.source) state.set_source(*there, *change.source);
-  return !hop;
+  return known ? &*there : nullptr;
+}
+
+// Calls with each wanted backend that is new or gets another way, with its service and with what it
+// is now.
+template <typename Services, typename Action>
+void each_new_way(const State& now, Services& wanted, Action action) {
+  const auto present = now.members();
+  const std::vector<Backend> none;
+  for (auto& service : wanted) {
+    const auto there = now.find_service(service.id);
+    const auto& members = there ? present[there->number] : none;
+    for (auto& backend : service.backends) {
+      const auto* known = find(members, backend.id);
+      const auto forward = backend.change.mode(service.options.forward);
+      if (known == nullptr || known->forward != forward ||
+          known->hop.has_value() != backend.change.static_hop().has_value())
+        action(service, backend, known);
+    }
+  }
 }
 
 }  // namespace
 
+void require_ways(const State& now, const std::vector<WantedService>& wanted) {
+  const auto all = interfaces();
+  each_new_way(now, wanted, [&](const auto& service, const auto& backend, const Backend*) {
+    require_mtu(all, service.id, backend.id, backend.change.mode(service.options.forward),
+                backend.change.static_hop());
+  });
+}
+
 void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted) {
   const auto all = interfaces();
-  const auto present = state.members();
-  const std::vector<Backend> none;
   std::vector<Address> fresh;
-  for (auto& service : wanted) {
-    const auto now = state.find_service(service.id);
-    const auto& members = now ? present[now->number] : none;
-    for (auto& backend : service.backends)
-      if (prepare_backend(all, pins, state, service, members, backend))
-        fresh.push_back(backend.id.address);
-  }
+  each_new_way(state, wanted, [&](const auto& service, auto& backend, const Backend* known) {
+    auto& change = backend.change;
+    const auto hop = change.static_hop();
+    if (is_tunnel(change.mode(service.options.forward)))
+      allow_out(all, pins, backend.id.address, hop);
+    look_ahead(backend.id.address, change);
+    if (known != nullptr && change.source) state.set_source(*known, *change.source);
+    if (!hop) fresh.push_back(backend.id.address);
+  });
   resolve_ahead(fresh);
 }
 

@@ -236,6 +236,11 @@ void State::settle_tables(const std::vector<std::uint32_t>& stale) {
   close_epochs();  // a backend may have had none
 }
 
+bool State::is_settled() const {
+  return stale_services().empty() && load(pins_.meta().index_stale) == 0 &&
+         !has_removed_services() && !has_removed_backends();
+}
+
 void State::settle() {
   close_epochs();
   const auto stale = stale_services();

@@ -4,8 +4,8 @@
 // A change is one word that says what shall be (two where a backend gets both a weight and a next
 // hop), and then settle(), which makes tables, index and
 // records follow from what the records say. A process that dies in between leaves an unsettled
-// change; the next command finds it and finishes it first. At each moment a packet finds a whole
-// table and a whole index, the old or the new.
+// change; the next command finds it and finishes it first. At each moment a packet finds each slot
+// with its old backend or its new one, and a whole index, the old or the new.
 //
 // Callers hold PinLock with Access::change. Errors of the administrator throw Error before
 // anything is changed.
@@ -166,6 +166,8 @@ class State {
 
   // Finishes whatever change is unfinished. Called by every change, before and after.
   void settle();
+  // There is none.
+  [[nodiscard]] bool is_settled() const;
 
  private:
   // For packets under way; an image has none.

@@ -7,6 +7,8 @@
 #include "plugin/check_host.h"
 #include "plugin/check_interface.h"
 #include "plugin/check_second.h"
+#include "plugin/config.h"
+#include "plugin/plan.h"
 
 namespace xdplb {
 
@@ -124,6 +126,27 @@ BOOST_AUTO_TEST_CASE(place_in_a_chain) {
   auto broken = chain_of(2, "xdp_lb");
   broken.components.back().running = false;
   check(judge_place("eth0", broken, 2, 2), Level::fail, "doesn't run", "xdp-lb unload eth0");
+}
+
+BOOST_AUTO_TEST_CASE(settings_in_a_chain) {
+  auto chain = chain_of(2, "xdp_lb");
+  chain.components.back().priority = 40;
+  chain.components.back().actions = "XDP_TX,XDP_PASS";
+  const auto note = [&](const std::string& keys) {
+    const auto file = parse_config("[[interface]]\nname = \"eth0\"\n" + keys, "f");
+    return settings_note(file.interfaces->at(0), chain).value_or("");
+  };
+  const std::string priority = "priority = 40\n";
+  const std::string actions = "actions = \"XDP_PASS,XDP_TX\"\n";
+  BOOST_TEST(note(priority + actions) == "");
+  BOOST_TEST(note(actions).starts_with("interface eth0: priority 40 -> 30: counts when"));
+  BOOST_TEST(note(priority).starts_with("interface eth0: actions XDP_TX,XDP_PASS -> XDP_PASS: "));
+  BOOST_TEST(note("mode = \"skb\"")
+                 .starts_with("interface eth0: mode native -> skb, priority 40 -> 30, actions "));
+  BOOST_TEST(note(priority).ends_with("'xdp-lb unload --keep-maps eth0'"));
+  chain.kind = Chain::Kind::single;
+  chain.main = chain.components.back();
+  BOOST_TEST(note("") == "");
 }
 
 BOOST_AUTO_TEST_CASE(place_without_a_chain) {

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// apply where something is in its way: it begins where a killed one ended, says before it changes
+// anything what can't be, and what of it is done where it fails.
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "plugin/state.h"
+#include "tests/net/cli_fixture.h"
+
+namespace xdplb::test {
+namespace {
+
+using Json = nlohmann::json;
+
+const std::string interface = "[[interface]]\nname = \"eth0\"\n";
+const std::string other = "[[interface]]\nname = \"eth1\"\n";
+const std::string web = "[[service]]\naddress = \"192.0.2.10:80/tcp\"\n";
+const std::string two = "backend = [\"10.0.0.2\", \"10.0.0.3\"]\n";
+const std::string three = "backend = [\"10.0.0.2\", \"10.0.0.3\", \"10.0.0.4\"]\n";
+const std::string key = "cluster-key = \"00112233445566778899aabbccddeeff\"\n";
+
+std::string file_with(const std::string& text) {
+  static int number = 0;
+  const auto name = "/run/apply-" + std::to_string(number++) + ".toml";
+  std::ofstream(name) << text;
+  return name;
+}
+
+void check_status(const Outcome& outcome, int status) {
+  BOOST_TEST(outcome.status == status, outcome.status << ": " << outcome.out << outcome.err);
+}
+
+void check_says(const Outcome& outcome, const std::string& text) {
+  BOOST_TEST((outcome.out + outcome.err).find(text) != std::string::npos,
+             outcome.out << outcome.err);
+}
+
+BOOST_AUTO_TEST_SUITE(apply)
+
+// Some of the maps are all that a killed first load leaves, of a load as of an apply.
+BOOST_AUTO_TEST_CASE(what_is_left_of_maps_is_no_state) {
+  Machine machine;
+  const auto file = file_with(key + interface + web + two);
+  for (const std::string left : {"lb_arena", "lb_meta", "lb_services"}) {
+    machine.load();
+    machine.loader.require("unload --keep-maps eth0");
+    for (const auto& shape : map_shapes())
+      if (shape.name != left) std::filesystem::remove(pin_of(pin_path, shape.name));
+    check_status(machine.run("plan " + file), 5);
+    check_status(machine.run("apply " + file), 0);
+    check_status(machine.run("plan " + file), 0);
+    machine.loader.require("unload --all");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(maps_that_are_used_are_no_leftovers) {
+  Machine machine;
+  machine.load();
+  std::filesystem::remove(pin_of(pin_path, "lb_meta"));
+  const auto file = file_with(interface + web + two);
+  for (const std::string verb : {"plan ", "apply "})
+    check_refused(machine, {{verb + file, 2, "are gone while it runs"}});
+}
+
+BOOST_AUTO_TEST_CASE(the_key_is_the_files_while_there_is_no_service) {
+  Machine machine;
+  machine.load();
+  const auto alone = file_with(key);
+  check_status(machine.run("plan " + alone), 5);
+  check_says(machine.run("plan " + alone), "Cluster key");
+  const auto file = file_with(key + interface + web + two);
+  const auto planned = Json::parse(machine.run("plan --json " + file).out);
+  check_status(machine.run("apply " + file), 0);
+  BOOST_TEST(machine.loader.require("save --full").find(key) != std::string::npos);
+  check_status(machine.run("plan " + file), 0);
+  // What was planned is of the same key.
+  const auto backend = planned.at("services").at(0).at("backends").at(0);
+  const auto listed = machine.loader.json("backend list 192.0.2.10:80/tcp").at(0);
+  BOOST_TEST(backend.at("slots_after") == listed.at("slots"));
+  check_refused(machine, {{"apply " + file_with("cluster-key = \"" + std::string(32, '7') + "\"\n" +
+                                                interface + web + two),
+                           2, "another cluster key"}});
+}
+
+BOOST_AUTO_TEST_CASE(what_can_not_be_is_said_before_anything_is_changed) {
+  Machine machine;
+  check_status(machine.run("apply " + file_with(interface + web + two)), 0);
+  const auto gone = file_with(interface + "[[interface]]\nname = \"eth9\"\n" + web + three);
+  machine.host.ip("link add name br0 type bridge");
+  const auto bridge = file_with(interface + "[[interface]]\nname = \"br0\"\n" + web + three);
+  machine.host.ip("link set eth1 mtu 1299\nlink set eth0 mtu 1299");
+  const auto narrow =
+      file_with("peers = [\"02:00:00:00:00:01\"]\n" + interface + web + three +
+                "[[service]]\naddress = \"[2001:db8::10]:53/udp\"\nforward = \"ipip\"\nbackend = "
+                "[\"10.0.0.2\"]\n");
+  std::string services = interface;
+  for (int i = 0; i < 450; ++i)
+    services += "[[service]]\naddress = \"198.18." + std::to_string(i / 250) + "." +
+                std::to_string(1 + i % 250) + ":80/tcp\"\n";
+  const auto many = file_with(services);
+  for (const std::string verb : {"plan ", "apply "})
+    check_refused(machine, {{verb + gone, 2, "no network interface 'eth9'"},
+                            {verb + bridge, 2, "br0 is a bridge"},
+                            {verb + narrow, 2, "IPv6 needs 1280"},
+                            {verb + many, 2, "and the arena of 67108864 bytes has no room"}});
+}
+
+BOOST_AUTO_TEST_CASE(what_failed_halfway_is_no_bad_input) {
+  Machine machine;
+  check_status(machine.run("apply " + file_with(interface + web + two)), 0);
+  attach_pass(machine.host, "eth1");
+  const auto file = file_with(interface + other + web + three);
+  const auto outcome = machine.run("apply " + file);
+  check_status(outcome, 1);
+  check_says(outcome, "a part of the file is applied");
+  machine.host.require(split("ip link set dev eth1 xdp off"));
+  check_status(machine.run("apply " + file), 0);
+  check_status(machine.run("plan " + file), 0);
+  // Where nothing was changed before.
+  machine.loader.require("unload --keep-maps eth1");
+  attach_pass(machine.host, "eth1");
+  check_refused(machine, {{"apply " + file, 2, "XDP program that is in no chain"}});
+}
+
+BOOST_AUTO_TEST_CASE(an_unfinished_change_is_one_to_be_done) {
+  Machine machine;
+  const auto file = file_with(interface + web + two);
+  check_status(machine.run("apply " + file), 0);
+  const auto begin = [](bool index) {
+    const Pins pins(pin_path, Access::change);
+    auto& service = pins.services()[State(pins).services().at(0).number];
+    auto conf = load(service.conf);
+    conf.table_stale = index ? 0 : 1;
+    store(service.conf, conf);
+    store(pins.meta().index_stale, index ? 1U : 0U);
+  };
+  for (const bool index : {true, false}) {
+    begin(index);
+    const auto planned = machine.run("plan " + file);
+    check_status(planned, 5);
+    check_says(planned, "A change that was killed: completed");
+    check_status(machine.run("apply " + file), 0);
+    check_status(machine.run("plan " + file), 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(shares_that_are_coarse_are_told) {
+  Machine machine;
+  std::string backends;
+  for (int i = 2; i < 40; ++i) backends += "\"10.0.0." + std::to_string(i) + "\",";
+  const auto file = file_with(interface + web + "slots = 256\nbackend = [" + backends + "]\n");
+  check_says(machine.run("plan " + file), "a fair share is below 10 slots");
+  check_status(machine.run("apply " + file), 0);
+  check_says(machine.run("plan " + file), "a fair share is below 10 slots");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace xdplb::test
