@@ -49,6 +49,25 @@ Plan make_plan(const Command& command, const Config& config) {
   return plan;
 }
 
+// What fails in between is taken back at once where it was to be confirmed.
+Applied apply(const Config& config, const ApplyOptions& options, std::optional<Pending>& pending) {
+  Applied applied;
+  try {
+    applied = apply_config(config, options);
+  } catch (const Halfway& failure) {
+    const std::string state = !pending             ? "a part of the file is applied"
+                              : pending->go_back() ? "what ran before runs again"
+                                                   : "a part of the file is applied, and can't be "
+                                                     "taken back: the system log tells why";
+    throw Halfway(std::string(failure.what()) + "; " + state, failure.hint());
+  } catch (...) {
+    if (pending) pending->forget();
+    throw;
+  }
+  if (pending) pending->done();
+  return applied;
+}
+
 constexpr auto max_move = "refuse where a service's change moves more of its slots";
 
 }  // namespace
@@ -87,20 +106,12 @@ int run_apply(const Arguments& arguments) {
                        command.has("single-ok")};
   const auto config = read_config(command.parameters()[0]);
   require_privileges();
+  Turn turn(options.pin_path);
   require_none_pending(options.pin_path);
   std::optional<Pending> pending;
-  if (seconds) pending.emplace(options.pin_path);
-  Applied applied;
-  try {
-    applied = apply_config(config, options);
-  } catch (...) {
-    if (pending) pending->forget();
-    throw;
-  }
-  if (pending) {
-    options.max_move.reset();
-    if (pending->go_back_after(*seconds, options)) std::_Exit(0);
-  }
+  if (seconds) pending.emplace(options.pin_path, turn);
+  if (pending && pending->guard(*seconds, options)) std::_Exit(0);
+  const auto applied = apply(config, options, pending);
   if (command.json()) {
     auto json = to_json(applied.plan);
     for (const auto& note : applied.notes) json["notes"].push_back(note);

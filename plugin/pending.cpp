@@ -3,20 +3,18 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "plugin/component.h"
 #include "plugin/error.h"
-#include "plugin/fd.h"
 
 namespace xdplb {
 
@@ -24,84 +22,173 @@ namespace {
 
 constexpr auto folder = "/run/xdp-lb";
 
-// What to go back to: it is there until the change is confirmed or taken back.
-std::string pending_file(const std::string& pin_path) {
+// What the two processes say to each other.
+constexpr char guarded = 'g';
+constexpr char applied = 'a';
+constexpr char forgotten = 'f';
+constexpr char gone_back = 'b';
+
+std::string file_of(const std::string& pin_path, const std::string& what,
+                    const std::string& suffix) {
   auto name = pin_path;
   std::ranges::replace(name, '/', '_');
-  return std::string(folder) + "/pending" + name + ".toml";
+  return std::string(folder) + "/" + what + name + suffix;
 }
 
-// Returns what holds its lock: without, nobody is left who would go back.
+// What to go back to: it is there until the change is confirmed or taken back.
+std::string pending_file(const std::string& pin_path) {
+  return file_of(pin_path, "pending", ".toml");
+}
+
+// Its name until the change is made, and again when it is taken back: no longer to be confirmed.
+std::string unmade(const std::string& file) { return file + ".new"; }
+
+// Returns what holds its lock.
 Fd write_whole(const std::string& file, const std::string& text) {
-  const auto fresh = file + ".new";
-  Fd out(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!out || ::flock(out.get(), LOCK_EX) != 0) throw SystemError(errno, "making " + fresh);
+  Fd out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!out || ::flock(out.get(), LOCK_EX) != 0) throw SystemError(errno, "making " + file);
   for (std::size_t at = 0; at < text.size();) {
     const auto written = ::write(out.get(), text.data() + at, text.size() - at);
-    if (written < 0) throw SystemError(errno, "writing " + fresh);
+    if (written < 0) throw SystemError(errno, "writing " + file);
     at += static_cast<std::size_t>(written);
   }
-  if (::rename(fresh.c_str(), file.c_str()) != 0) throw SystemError(errno, "making " + file);
   return out;
 }
 
-// The pending change, by which the file can be told from a later one.
-ino_t identity(const std::string& file) {
-  struct stat found {};
-  return ::stat(file.c_str(), &found) == 0 ? found.st_ino : 0;
+bool is_file(const std::string& name, const Fd& opened) {
+  struct stat there {};
+  struct stat ours {};
+  return ::stat(name.c_str(), &there) == 0 && ::fstat(opened.get(), &ours) == 0 &&
+         there.st_ino == ours.st_ino;
 }
 
-void go_back(const std::string& file, const ApplyOptions& options) {
+void rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) throw SystemError(errno, "making " + to);
+}
+
+void leave_terminal() {
+  ::setsid();
+  if (const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC); null >= 0)
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
+  ::openlog("xdp-lb", LOG_PID, LOG_DAEMON);
+}
+
+}  // namespace
+
+Turn::Turn(const std::string& pin_path) {
+  // The socket of stats is in it too, which isn't root's alone.
+  if (::mkdir(folder, 0755) != 0 && errno != EEXIST)
+    throw SystemError(errno, std::string("making ") + folder);
+  const auto file = file_of(pin_path, "apply", ".lock");
+  lock_ = Fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_ || ::flock(lock_.get(), LOCK_EX) != 0) throw SystemError(errno, "locking " + file);
+}
+
+void require_none_pending(const std::string& pin_path) {
+  const auto made = pending_file(pin_path);
+  for (const auto& file : {made, unmade(made)}) {
+    const Fd found(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!found) continue;
+    if (::flock(found.get(), LOCK_EX | LOCK_NB) == 0)
+      ::unlink(file.c_str());  // whoever would go back was killed
+    else if (file == made)
+      throw Error("a change waits to be confirmed", "'xdp-lb confirm' keeps it");
+    else
+      throw Error("a change is being taken back", "try again when that is done");
+  }
+}
+
+Pending::Pending(const std::string& pin_path, Turn& turn)
+    : pin_path_(pin_path), file_(pending_file(pin_path)), turn_(turn) {
+  before_.interfaces.emplace();
+  before_.peers.emplace();
+  const PinLock lock(pin_path, Access::read);
+  if (has_whole_maps(pin_path))
+    before_ = running_config(Pins(pin_path, Access::read), Detail::full);
+  mark_ = write_whole(unmade(file_), to_text(before_));
+}
+
+bool Pending::guard(unsigned seconds, const ApplyOptions& options) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    throw SystemError(errno, "leaving a process behind");
+  Fd ours(ends[0]);
+  Fd others(ends[1]);
+  const auto child = ::fork();
+  if (child < 0) throw SystemError(errno, "leaving a process behind");
+  if (child == 0) {
+    ours = Fd();
+    other_ = std::move(others);
+    watch(seconds, options);
+    return true;
+  }
+  others = Fd();
+  other_ = std::move(ours);
+  if (hear() != guarded) throw SystemError(ECHILD, "leaving a process behind");
+  return false;
+}
+
+void Pending::watch(unsigned seconds, const ApplyOptions& options) {
+  leave_terminal();
+  turn_.pass();
+  say(guarded);
+  const auto word = hear();
+  if (word == forgotten) return;
+  for (auto left = word == applied ? seconds : 0; left > 0;) left = ::sleep(left);
   try {
-    std::ifstream in(file, std::ios::binary);
-    const std::string text(std::istreambuf_iterator<char>(in), {});
-    apply_config(parse_config(text, file), options);
-    ::syslog(LOG_WARNING, "the change was not confirmed, and is taken back");
-    std::filesystem::remove(file);
+    const Turn turn(pin_path_);
+    if (claim()) take_back(options);
   } catch (const std::exception& failure) {
     ::syslog(LOG_ERR, "the change was not confirmed, and can't be taken back: %s", failure.what());
   }
 }
 
-}  // namespace
-
-void require_none_pending(const std::string& pin_path) {
-  const auto file = pending_file(pin_path);
-  const Fd found(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!found) return;
-  if (::flock(found.get(), LOCK_EX | LOCK_NB) != 0)
-    throw Error("a change waits to be confirmed", "'xdp-lb confirm' keeps it");
-  ::unlink(file.c_str());  // whoever made it was killed
+// From now on it can't be confirmed; false where it was. The caller has the turn.
+bool Pending::claim() const {
+  const auto claimed = unmade(file_);
+  if (is_file(file_, mark_)) rename_file(file_, claimed);
+  return is_file(claimed, mark_);
 }
 
-Pending::Pending(const std::string& pin_path) : file_(pending_file(pin_path)) {
-  // The socket of stats is in it too, which isn't root's alone.
-  if (::mkdir(folder, 0755) != 0 && errno != EEXIST)
-    throw SystemError(errno, std::string("making ") + folder);
-  const PinLock lock(pin_path, Access::read);
-  Config config;
-  config.interfaces.emplace();
-  if (has_maps(pin_path)) config = running_config(Pins(pin_path, Access::read), Detail::full);
-  lock_ = write_whole(file_, to_text(config));
+void Pending::take_back(const ApplyOptions& options) {
+  ApplyOptions any = options;
+  any.max_move.reset();
+  const auto there = interfaces();
+  std::erase_if(*before_.interfaces, [&](const auto& one) {
+    return std::ranges::find(there, one.name, &Interface::name) == there.end();
+  });
+  apply_config(before_, any);
+  ::syslog(LOG_WARNING, "the change was not confirmed, and is taken back");
+  ::unlink(unmade(file_).c_str());
+  say(gone_back);
 }
 
-void Pending::forget() const { ::unlink(file_.c_str()); }
+// Nothing where the other process is gone.
+char Pending::hear() const {
+  char word = 0;
+  return ::recv(other_.get(), &word, 1, 0) == 1 ? word : '\0';
+}
 
-bool Pending::go_back_after(unsigned seconds, const ApplyOptions& options) const {
-  const auto change = identity(file_);
-  const auto child = ::fork();
-  if (child < 0) throw SystemError(errno, "leaving a process behind", "'xdp-lb confirm' keeps it");
-  if (child != 0) return false;
-  ::setsid();
-  if (const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC); null >= 0)
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
-  ::openlog("xdp-lb", LOG_PID, LOG_DAEMON);
-  for (auto left = seconds; left > 0;) left = ::sleep(left);
-  if (identity(file_) == change) go_back(file_, options);
-  return true;
+void Pending::say(char word) const { ::send(other_.get(), &word, 1, MSG_NOSIGNAL); }
+
+void Pending::done() {
+  rename_file(unmade(file_), file_);
+  say(applied);
+}
+
+void Pending::forget() {
+  ::unlink(unmade(file_).c_str());
+  say(forgotten);
+}
+
+bool Pending::go_back() {
+  turn_.pass();
+  ::shutdown(other_.get(), SHUT_WR);
+  return hear() == gone_back;
 }
 
 void confirm_change(const std::string& pin_path) {
+  const Turn turn(pin_path);
   const auto file = pending_file(pin_path);
   if (::unlink(file.c_str()) == 0) return;
   if (errno != ENOENT) throw SystemError(errno, "removing " + file);

@@ -9,23 +9,45 @@
 
 namespace xdplb {
 
-// Throws Error where a change waits to be confirmed.
-void require_none_pending(const std::string& pin_path);
-
-// What runs now is to be gone back to; made before the change.
-class Pending {
+// Held while a configuration is applied, confirmed or taken back, one after the other. Waits for
+// that.
+class Turn {
  public:
-  explicit Pending(const std::string& pin_path);
-
-  void forget() const;  // where the change failed
-
-  // After it: leaves a process behind that goes back when the time is over. False; and true in that
-  // process, which is to end then.
-  [[nodiscard]] bool go_back_after(unsigned seconds, const ApplyOptions& options) const;
+  explicit Turn(const std::string& pin_path);
+  void pass() { lock_ = Fd(); }
 
  private:
-  std::string file_;
-  Fd lock_;  // the process left behind has it as well
+  Fd lock_;
+};
+
+// Throws Error where a change waits to be confirmed, or is to be taken back. Callers have the turn.
+void require_none_pending(const std::string& pin_path);
+
+// Made before the change, with the turn: what runs now is to be gone back to.
+class Pending {
+ public:
+  Pending(const std::string& pin_path, Turn& turn);
+
+  // Leaves a process behind that goes back: when the time is over, or at once where this one dies
+  // or fails before it says done(). False; and true in that process, which is to end then.
+  [[nodiscard]] bool guard(unsigned seconds, const ApplyOptions& options);
+
+  void done();                   // the time begins
+  void forget();                 // nothing was changed
+  [[nodiscard]] bool go_back();  // now; false where it can't be
+
+ private:
+  void watch(unsigned seconds, const ApplyOptions& options);
+  [[nodiscard]] bool claim() const;
+  void take_back(const ApplyOptions& options);
+  [[nodiscard]] char hear() const;
+  void say(char word) const;
+
+  std::string pin_path_, file_;
+  Turn& turn_;
+  Config before_;
+  Fd mark_;   // the file's, locked: both processes have it, and without one nobody would go back
+  Fd other_;  // to the other process
 };
 
 // Keeps it. Throws NotLoaded where there is none.

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // apply where something is in its way: it begins where a killed one ended, says before it changes
 // anything what can't be, and what of it is done where it fails.
+#include <sys/syscall.h>
+
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include "plugin/state.h"
 #include "tests/net/cli_fixture.h"
+#include "tests/net/stopped.h"
 
 namespace xdplb::test {
 namespace {
@@ -143,6 +147,20 @@ BOOST_AUTO_TEST_CASE(an_unfinished_change_is_one_to_be_done) {
     check_status(machine.run("apply " + file), 0);
     check_status(machine.run("plan " + file), 0);
   }
+}
+
+// A change between its plan and its own counts as well.
+BOOST_AUTO_TEST_CASE(no_other_change_gets_it_past_the_limit) {
+  Machine machine;
+  check_status(machine.run("apply " + file_with(interface + web + two)), 0);
+  const auto file = file_with(interface + web + two + "epoch = 60\n");
+  const auto order = machine.loader.command("apply --max-move 1 --single-ok " + file);
+  const std::string backend = "192.0.2.10:80/tcp 10.0.0.4";
+  const auto status = run_stopped(machine.host, order, SYS_flock, 3, Then::go_on,
+                                  [&] { machine.loader.require("backend add " + backend); });
+  BOOST_TEST(status == 2);
+  BOOST_TEST(machine.loader.require("backend list").find("10.0.0.4") != std::string::npos);
+  check_status(machine.run("plan " + file), 5);
 }
 
 BOOST_AUTO_TEST_CASE(shares_that_are_coarse_are_told) {
