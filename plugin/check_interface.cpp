@@ -45,14 +45,23 @@ bool keeps_neighbours(const Interface& interface, const std::string& family,
   return (file >> value) && value == 0;
 }
 
+Finding check_cable(const Interface& device, const std::vector<Interface>& all) {
+  const auto end = std::ranges::find(all, device.parent, &Interface::index);
+  if (device.elsewhere || end == all.end()) return judge_checksums(device.name, {}, {});
+  const auto offloads = offloads_of(end->name);
+  return judge_checksums(device.name, end->name, offloads && offloads->partial);
+}
+
 // What packets come in by.
-void check_device(Findings& findings, const Interface& device, bool vlans) {
+void check_device(Findings& findings, const Interface& device, const std::vector<Interface>& all,
+                  bool vlans) {
   const auto& name = device.name;
-  if (const auto offloads = rx_offloads(name)) {
+  if (const auto offloads = offloads_of(name)) {
     // Whether a veth's packets have their tags is up to its other end.
     if (device.kind != "veth") findings.push_back(judge_vlans(name, *offloads, vlans));
     findings.push_back(judge_merging(name, *offloads));
   }
+  if (device.kind == "veth") findings.push_back(check_cable(device, all));
   if (const auto queues = rx_queues(name))
     findings.push_back(judge_queues(name, *queues, static_cast<unsigned>(::get_nprocs())));
 }
@@ -173,6 +182,18 @@ Finding judge_merging(const std::string& ifname, const Offloads& offloads) {
           "ethtool -K " + ifname + " lro off; ethtool -K " + ifname + " rx-gro-hw off"};
 }
 
+Finding judge_checksums(const std::string& ifname, const std::string& end, bool partial) {
+  const std::string text = " takes packets from its stack without TCP's and UDP's checksums: where "
+                           "native XDP sends them on, whoever gets them drops them";
+  if (end.empty())
+    return {Level::warn, ifname,
+            "can't tell whether its other end, in another network namespace," + text,
+            "there: ethtool -K IFNAME tx off"};
+  if (!partial) return {Level::ok, ifname, "gets packets with their checksums"};
+  return {Level::warn, ifname, "its other end, " + end + "," + text,
+          "ethtool -K " + end + " tx off"};
+}
+
 Finding judge_queues(const std::string& ifname, const Queues& queues, unsigned cpus) {
   const auto text =
       "receive queues: " + std::to_string(queues.rx) + ", CPUs: " + std::to_string(cpus);
@@ -198,9 +219,9 @@ void check_interface(Findings& findings, const Interface& interface, const std::
   const bool vlans = std::ranges::any_of(all, [&](const auto& other) {
     return other.kind == "vlan" && other.parent == interface.index;
   });
-  if (interface.kind != "bond") return check_device(findings, interface, vlans);
+  if (interface.kind != "bond") return check_device(findings, interface, all, vlans);
   for (const auto& port : all)
-    if (port.master == interface.index) check_device(findings, port, vlans);
+    if (port.master == interface.index) check_device(findings, port, all, vlans);
 }
 
 }  // namespace xdplb

@@ -25,6 +25,8 @@ Finding judge_eviction(const std::string& ifname, bool v4, bool v6);
 // vlans: are there VLAN devices on it?
 Finding judge_vlans(const std::string& ifname, const Offloads& offloads, bool vlans);
 Finding judge_merging(const std::string& ifname, const Offloads& offloads);
+// Of a veth: end: the other one's name; empty where it can't be looked at.
+Finding judge_checksums(const std::string& ifname, const std::string& end, bool partial);
 Finding judge_queues(const std::string& ifname, const Queues& queues, unsigned cpus);
 
 // sysctl(8) for an interface, of each family with a setting: a slash is a dot there, since there

@@ -102,7 +102,7 @@ std::optional<XdpFeatures> xdp_features(unsigned ifindex) {
   return features;
 }
 
-std::optional<Offloads> rx_offloads(const std::string& ifname) {
+std::optional<Offloads> offloads_of(const std::string& ifname) {
   const auto count = count_features(ifname);
   const auto blocks = (count + 31) / 32;
   WithArray<ethtool_gstrings> names(ETHTOOL_GSTRINGS, std::size_t{count} * ETH_GSTRING_LEN);
@@ -120,6 +120,7 @@ std::optional<Offloads> rx_offloads(const std::string& ifname) {
         reinterpret_cast<const char*>(names.head().data) + std::size_t{i} * ETH_GSTRING_LEN;
     offloads.vlan |= name == "rx-vlan-hw-parse" || name == "rx-vlan-stag-hw-parse";
     offloads.merges |= name == "rx-lro" || name == "rx-gro-hw";
+    offloads.partial |= name.starts_with("tx-checksum-ip");
   }
   return offloads;
 }

@@ -17,12 +17,13 @@ struct XdpFeatures {
 // As the netdev netlink family tells it since Linux 6.3; nothing on older kernels.
 std::optional<XdpFeatures> xdp_features(unsigned ifindex);
 
-// What the device does to packets before XDP sees them.
+// What the device does to packets before XDP sees them, and asks for of those that it sends.
 struct Offloads {
-  bool vlan = false;    // strips their VLAN tags (rxvlan)
-  bool merges = false;  // makes one of several (lro, rx-gro-hw)
+  bool vlan = false;     // strips their VLAN tags (rxvlan)
+  bool merges = false;   // makes one of several (lro, rx-gro-hw)
+  bool partial = false;  // takes them with checksums yet to be made (tx)
 };
-std::optional<Offloads> rx_offloads(const std::string& ifname);  // nothing where it doesn't say
+std::optional<Offloads> offloads_of(const std::string& ifname);  // nothing where it doesn't say
 
 // Receive queues: packets are spread over them, and each has a CPU.
 struct Queues {

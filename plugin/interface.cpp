@@ -50,6 +50,9 @@ Interface read_link(const nlmsghdr* message) {
       case IFLA_LINK:
         interface.parent = mnl_attr_get_u32(attr);
         break;
+      case IFLA_LINK_NETNSID:
+        interface.elsewhere = true;
+        break;
       case IFLA_MASTER:
         interface.master = mnl_attr_get_u32(attr);
         break;

@@ -12,11 +12,12 @@ namespace xdplb {
 struct Interface {
   unsigned index = 0;
   std::string name;
-  std::string kind;       // vlan, bridge, bond, veth ...; empty for hardware
-  std::string port_kind;  // of what it is a port: bond, bridge; empty for none
-  unsigned master = 0;    // ifindex of the bond or bridge that it is a port of
-  unsigned parent = 0;    // ifindex, of a VLAN device
-  unsigned vlan = 0;      // its VLAN's id
+  std::string kind;        // vlan, bridge, bond, veth ...; empty for hardware
+  std::string port_kind;   // of what it is a port: bond, bridge; empty for none
+  unsigned master = 0;     // ifindex of the bond or bridge that it is a port of
+  unsigned parent = 0;     // ifindex, of a VLAN device; of a veth its other end
+  bool elsewhere = false;  // that is in another network namespace
+  unsigned vlan = 0;       // its VLAN's id
   unsigned mtu = 0;
   bool up = false;
   bool ethernet = false;

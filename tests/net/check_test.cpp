@@ -91,6 +91,45 @@ BOOST_AUTO_TEST_CASE(of_an_interface) {
   check_found(machine, {"fail", "eth0", "XDP program pass is attached", "eth0 xdp off"});
 }
 
+BOOST_AUTO_TEST_CASE(of_checksums) {
+  Machine machine;
+  check_cured(machine,
+              {"warn", "eth0", "its other end, eth1, takes packets", "ethtool -K eth1 tx off"});
+  check_found(machine, {"ok", "eth0", "gets packets with their checksums"});
+  const Host other("other");
+  machine.host.ip("link set eth1 netns other");
+  check_found(machine, {"warn", "eth0", "in another network namespace", "tx off"});
+}
+
+// A cable takes packets from XDP where GRO is on, or a program is attached.
+BOOST_AUTO_TEST_CASE(of_ways_out) {
+  const Served machine;
+  machine.host.ip(
+      "link add name eth2 type veth peer name eth3\nlink set eth2 up\nlink set eth3 up\n"
+      "address add 10.9.0.1/24 dev eth2\n"
+      "neighbour replace 10.9.0.2 lladdr 02:00:5e:00:53:02 dev eth2");
+  machine.add("10.9.0.2");
+  const Expected lost{"fail", http, "its way out, eth2, takes no packets from XDP",
+                      "load the component on eth2"};
+  {
+    const Inside here(machine.host);
+    if (!xdp_features(machine.host.ifindex("eth2"))) return check_gone(machine, lost);
+  }
+  check_found(machine, lost);
+  machine.loader.load("eth2", "native");
+  check_gone(machine, lost);
+}
+
+BOOST_AUTO_TEST_CASE(without_privileges) {
+  const Served machine;
+  const auto outcome = machine.host.run(
+      {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", XDP_LB_LOADER, "check"});
+  BOOST_TEST(outcome.status == 3, outcome.err);
+  BOOST_TEST(outcome.out.find("fail  privileges: ") != std::string::npos, outcome.out);
+  BOOST_TEST(outcome.out.find("run as root") != std::string::npos, outcome.out);
+  BOOST_TEST(outcome.err == "");
+}
+
 BOOST_AUTO_TEST_CASE(of_its_queues) {
   Machine machine;
   const auto cpus = split(machine.host.require({"nproc", "--all"})).at(0);
@@ -103,11 +142,11 @@ BOOST_AUTO_TEST_CASE(of_its_queues) {
 BOOST_AUTO_TEST_CASE(what_offloads_are_told) {
   const Machine machine;
   const Inside here(machine.host);
-  BOOST_TEST(rx_offloads("eth0").value().vlan);
-  BOOST_TEST(!rx_offloads("eth0").value().merges);
+  BOOST_TEST(offloads_of("eth0").value().vlan);
+  BOOST_TEST(!offloads_of("eth0").value().merges);
   machine.host.require(split("ethtool -K eth0 rxvlan off rx-vlan-stag-hw-parse off"));
-  BOOST_TEST(!rx_offloads("eth0").value().vlan);
-  BOOST_TEST(!rx_offloads("eth9").has_value());
+  BOOST_TEST(!offloads_of("eth0").value().vlan);
+  BOOST_TEST(!offloads_of("eth9").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(of_the_interfaces_that_have_it) {

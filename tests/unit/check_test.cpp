@@ -174,6 +174,13 @@ BOOST_AUTO_TEST_CASE(merged_packets) {
         "ethtool -K eth0 lro off");
 }
 
+BOOST_AUTO_TEST_CASE(checksums) {
+  check(judge_checksums("v0", "v1", false), Level::ok, "with their checksums");
+  check(judge_checksums("v0", "v1", true), Level::warn, "its other end, v1, takes packets",
+        "ethtool -K v1 tx off");
+  check(judge_checksums("v0", "", false), Level::warn, "can't tell", "tx off");
+}
+
 BOOST_AUTO_TEST_CASE(queues) {
   check(judge_queues("eth0", {8, 8, true}, 8), Level::ok, "receive queues: 8, CPUs: 8");
   check(judge_queues("eth0", {16, 32, true}, 8), Level::ok, "receive queues: 16");
