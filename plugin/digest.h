@@ -3,7 +3,9 @@
 //
 // tables   of a service: its address, its flow hash's keys and prefix, what it takes of fragments,
 //          and of each slot the current backend's address and port. Two nodes have the same exactly
-//          when they send every new flow to the same backend.
+//          when each slot's current backend is the same on both, and then each new TCP connection's
+//          is. New flows of UDP follow the previous one in a slot that has changed, while they may
+//          be old ones: that only epochs has.
 // epochs   of each slot that has changed, its previous backend too; and of each, its second choice.
 //
 // A hash is 128 bits, of two SipHash-2-4 with fixed keys; that of a node is of those of its
