@@ -24,6 +24,14 @@ struct Deed {
   std::function<bool()> done;  // is it?
 };
 
+// At each call each error in turn, or at some calls one of them.
+void each_error(int calls, const std::function<void(int nth, const std::string& error)>& action) {
+  const Words errors{"ENOMEM", "EPERM", "ENOSPC"};
+  for (int i = 0; i < calls; i += counts(301, 1))
+    for (int j = 0; j < counts(1, 3); ++j)
+      action(i + 1, errors[static_cast<std::size_t>(i + j) % errors.size()]);
+}
+
 class Stage {
  public:
   Stage() {
@@ -59,6 +67,18 @@ class Stage {
             [this] { return runs("plan /run/second.toml", 0); }};
   }
 
+  // Loads on one interface, and unloads from another.
+  Deed apply_interfaces() {
+    balanced_.site.balancer.ip("link add name eth8 type veth peer name eth9\nlink set eth8 up");
+    save("/run/first.toml");
+    save("/run/second.toml");
+    std::ofstream("/run/first.toml", std::ios::app) << "[[interface]]\nname = \"eth1\"\n";
+    std::ofstream("/run/second.toml", std::ios::app) << "[[interface]]\nname = \"eth8\"\n";
+    return {"apply /run/second.toml --single-ok" + with_object,
+            "apply /run/first.toml --single-ok" + with_object,
+            [this] { return runs("plan /run/second.toml", 0); }};
+  }
+
   void kill(const Deed& deed, const std::string& call) {
     run_back(deed);
     const auto calls = calls_of(balanced_.site.balancer, call, deed.line);
@@ -71,14 +91,13 @@ class Stage {
   }
 
   void fail(const Deed& deed) {
-    const Words errors{"ENOMEM", "EPERM", "ENOSPC"};
     run_back(deed);
     const auto calls = count_calls(balanced_.site.balancer, "bpf", deed.line);
-    for (int i = 0; i < calls; i += counts(301, 1)) {
-      const auto hit = inject(deed, "bpf", "error=" + errors[i % errors.size()], i + 1);
+    each_error(calls, [&](int nth, const std::string& error) {
+      const auto hit = inject(deed, "bpf", "error=" + error, static_cast<std::size_t>(nth));
       check_words(hit);
       BOOST_TEST(hit.status <= 4);
-    }
+    });
   }
 
   [[nodiscard]] int hits() const { return hits_; }
@@ -128,16 +147,59 @@ class Stage {
 
 BOOST_AUTO_TEST_SUITE(faults, *boost::unit_test::precondition(has_strace))
 
-BOOST_DATA_TEST_CASE(at_each_call, data::make(Words{"load", "unload", "upgrade", "apply"}), name) {
+BOOST_DATA_TEST_CASE(at_each_call,
+                     data::make(Words{"load", "unload", "upgrade", "apply", "apply_interfaces"}),
+                     name) {
   Stage stage;
   const auto deed = name == "load"      ? stage.load()
                     : name == "unload"  ? stage.unload()
                     : name == "upgrade" ? stage.upgrade()
-                                        : stage.apply();
-  for (const std::string call : {"bpf", "sendto", "mkdir", "unlink", "rmdir", "chmod", "flock"})
+                    : name == "apply"   ? stage.apply()
+                                        : stage.apply_interfaces();
+  // What is new of interfaces, where there is little time, are these.
+  const bool few = name == "apply_interfaces" && counts(0, 1) == 0;
+  for (const auto& call :
+       few ? Words{"bpf", "sendto"}
+           : Words{"bpf", "sendto", "mkdir", "unlink", "rmdir", "chmod", "flock"})
     stage.kill(deed, call);
   stage.fail(deed);
   BOOST_TEST(stage.hits() > 0);
+}
+
+// From nothing: the maps, the interface, the key and the services.
+BOOST_AUTO_TEST_CASE(a_first_apply) {
+  Machine machine;
+  const std::string key = "cluster-key = \"" + std::string(32, '7') + "\"";
+  std::ofstream("/run/site.toml")
+      << key << "\n[[interface]]\nname = \"eth0\"\n[[service]]\naddress = \"192.0.2.10:80/tcp\"\n"
+      << "slots = 256\nbackend = [\"10.0.0.2\", \"10.0.0.3\"]\n";
+  const std::string line = "apply /run/site.toml --single-ok" + with_object;
+  int hits = 0;
+  const auto inject = [&](const std::string& call, const std::string& what, int nth) {
+    BOOST_TEST_INFO_SCOPE(what << " at " << call << " " << nth);
+    const auto hit = run_injected(machine.host, call, what, nth, line);
+    BOOST_TEST((hit.status == 128 + SIGKILL || hit.status <= 4), hit.err);
+    check_words(hit);
+    const auto again = machine.loader.run(line);
+    BOOST_TEST(again.status == 0, again.err);
+    BOOST_TEST(machine.loader.run("plan /run/site.toml").status == 0);
+    BOOST_TEST(machine.loader.require("save --full").find(key) != std::string::npos);
+    machine.loader.require("unload --all");
+    hits += hit.status != 0 ? 1 : 0;
+  };
+  int calls_of_bpf = 0;
+  for (const std::string call : {"bpf", "sendto", "chmod"}) {
+    const auto calls = calls_of(machine.host, call, line);
+    machine.loader.require("unload --all");
+    if (call == "bpf") calls_of_bpf = static_cast<int>(calls.size());
+    int changes = 0;
+    for (std::size_t i = 0; i < calls.size(); ++i)
+      if (changes_something(calls[i]) && changes++ % counts(31, 1) == 0)
+        inject(call, "signal=KILL", static_cast<int>(i + 1));
+  }
+  each_error(calls_of_bpf,
+             [&](int nth, const auto& error) { inject("bpf", "error=" + error, nth); });
+  BOOST_TEST(hits > 0);
 }
 
 // A component that runs under another key than the one asked for would say "loaded already".
