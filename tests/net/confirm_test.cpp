@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // apply --confirm: whatever becomes of the command, of its shell and of others, what is not
 // confirmed is taken back, and what is confirmed stays.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 
 #include <boost/test/unit_test.hpp>
@@ -8,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "plugin/fd.h"
 #include "tests/net/cli_fixture.h"
 #include "tests/net/stopped.h"
 
@@ -20,6 +23,7 @@ const std::string two = "backend = [\"10.0.0.2\", \"10.0.0.3\"]\n";
 const std::string three = "backend = [\"10.0.0.2\", \"10.0.0.3\", \"10.0.0.4\"]\n";
 const std::string peers = "peers = [\"02:00:00:00:00:01\"]\n";
 constexpr auto pending = "/run/xdp-lb/pending_sys_fs_bpf_xdp-lb.toml";
+constexpr auto unmade = "/run/xdp-lb/pending_sys_fs_bpf_xdp-lb.toml.new";
 constexpr int patience = 60;  // seconds
 
 std::string file_with(const std::string& text) {
@@ -40,10 +44,11 @@ struct Applied : Machine {
   [[nodiscard]] Words order(const std::string& options, const std::string& file) const {
     return loader.command("apply --single-ok --object " XDP_LB_OBJECT " " + options + " " + file);
   }
-  // Nothing waits or is under way any more.
-  [[nodiscard]] bool is_over() const {
+  // Nothing waits any more, and nobody takes anything back.
+  [[nodiscard]] static bool is_over() {
+    const Fd mark(::open(unmade, O_RDONLY | O_CLOEXEC));
     return !std::filesystem::exists(pending) &&
-           !std::filesystem::exists(pending + std::string(".new"));
+           (!mark || ::flock(mark.get(), LOCK_SH | LOCK_NB) == 0);
   }
   void check_taken_back() const {
     BOOST_TEST(wait_until([&] { return is_over(); }, patience));
