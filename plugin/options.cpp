@@ -154,7 +154,7 @@ void throw_no_room(const ServiceId& id, std::uint64_t needed, std::uint64_t aren
   throw Error("service " + id.to_string() + " needs " + std::to_string(needed) +
                   " bytes, and the arena of " + std::to_string(arena) +
                   " bytes has no room for them",
-              "give services fewer slots, or unload and load again with a larger arena");
+              "give services fewer slots, or unload and load again with a larger --arena");
 }
 
 void throw_shared_nat(const BackendId& backend, const ServiceId& other) {

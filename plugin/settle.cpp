@@ -72,7 +72,7 @@ std::uint32_t State::allocate(Finder find, std::uint64_t bytes, const std::strin
   if (!line)
     throw Error(subject + " needs " + std::to_string(bytes) + " bytes, and the arena of " +
                     std::to_string(pins_.arena_size()) + " bytes has no room for them",
-                "unload and load again with a larger arena");
+                "unload and load again with a larger --arena");
   return *line;
 }
 

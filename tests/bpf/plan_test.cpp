@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(an_arena_is_never_full) {
       } catch (const Error& error) {
         fits = false;
         BOOST_TEST(std::string(error.what()).starts_with("service " + id.to_string() + " needs "));
-        BOOST_TEST(error.hint().find("larger arena") != std::string::npos);
+        BOOST_TEST(error.hint().find("larger --arena") != std::string::npos);
         wanted.pop_back();
       }
     }
