@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # install.sh GROUP...: installs the Debian packages of these groups that are missing: build, demo,
 # test, lint, package, vm. Says in one line what it installs. Without root it says what is missing,
-# and exits with 77.
+# and exits with 77. Names that end with '?' are of some releases only: installed where apt has them.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 build='cmake ninja-build g++ pkg-config clang llvm libbpf-dev libxdp-dev libmnl-dev
   libboost-program-options-dev nlohmann-json3-dev libtomlplusplus-dev scdoc linux-libc-dev libelf-dev zlib1g-dev'
 demo="$build iproute2 ethtool nginx-light curl xdp-tools procps util-linux mount"
-test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace keepalived ipvsadm bird2 frr systemd"
+test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace keepalived ipvsadm bird2 frr systemd zsh fish"
 lint="$build git clang-format clang-tidy shellcheck mandoc man-db"
-package="$build git dpkg-dev debhelper lintian rpm rpm2cpio cpio rpmlint systemd mmdebstrap iproute2"
+package="$build git dpkg-dev debhelper lintian rpm rpm2cpio cpio rpmlint systemd systemd-dev? mmdebstrap iproute2
+  locales busybox-static autopkgtest"
 patience=600 # seconds to wait for another apt
 
 packages_of() {
@@ -32,6 +33,8 @@ packages_of() {
 is_installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
 }
+
+apt_has() { apt-cache show "$1" >/dev/null 2>&1; }
 
 # apt ARGUMENT...: apt-get, quietly. Waits where another one is at work; what it says is shown only
 # when it fails.
@@ -64,13 +67,20 @@ forbid_services() {
   chmod 755 "$policy"
 }
 
-missing=()
-for group in "$@"; do
-  list=$(packages_of "$group")
-  for name in $list; do
-    [[ " ${missing[*]} " == *" $name "* ]] || is_installed "$name" || missing+=("$name")
+find_missing() {
+  local group list name
+  missing=()
+  for group in "$@"; do
+    list=$(packages_of "$group")
+    for name in $list; do
+      [[ $name != *\? ]] || apt_has "${name%\?}" || continue
+      name=${name%\?}
+      [[ " ${missing[*]} " == *" $name "* ]] || is_installed "$name" || missing+=("$name")
+    done
   done
-done
+}
+
+find_missing "$@"
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" != 0 ]; then
   echo "install.sh: only root can install what is missing: ${missing[*]}" >&2
@@ -79,9 +89,11 @@ fi
 
 exec 9<"$here"
 flock 9
-echo "Installing ${missing[*]}"
 # Some other source of packages may be out of order: what counts is that the packages are found.
 apt update || echo "install.sh: apt-get update failed, trying with what is known" >&2
+find_missing "$@"
+[ ${#missing[@]} -gt 0 ] || exit 0
+echo "Installing ${missing[*]}"
 forbid_services
 apt --no-install-recommends install "${missing[@]}"
 # Nor do those that tests start themselves start with the machine.
