@@ -6,13 +6,13 @@
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
-build='cmake ninja-build g++ pkg-config clang llvm libbpf-dev libxdp-dev libmnl-dev
+build='cmake ninja-build g++ pkgconf clang llvm libbpf-dev libxdp-dev libmnl-dev
   libboost-program-options-dev nlohmann-json3-dev libtomlplusplus-dev scdoc linux-libc-dev libelf-dev zlib1g-dev'
 demo="$build iproute2 ethtool nginx-light curl xdp-tools procps util-linux mount"
 test="$demo libboost-test-dev libclang-rt-dev bpftool jq strace keepalived ipvsadm bird2 frr systemd zsh fish"
 lint="$build git clang-format clang-tidy shellcheck mandoc man-db"
-package="$build git dpkg-dev debhelper lintian rpm rpm2cpio cpio rpmlint systemd systemd-dev? mmdebstrap iproute2
-  locales busybox-static autopkgtest"
+package="$build build-essential git dpkg-dev debhelper lintian rpm rpm2cpio cpio rpmlint systemd systemd-dev?
+  mmdebstrap iproute2 locales busybox-static autopkgtest"
 patience=600 # seconds to wait for another apt
 
 packages_of() {
