@@ -1,12 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the tests of the package: a bridge, and hosts on it in network namespaces.
+# Sourced by the tests of the package: hosts in network namespaces, on a bridge that make_lan makes.
 set -euo pipefail
 
 vip=192.0.2.10
-work=$(mktemp -d)
-ip link add lan type bridge stp_state 0
-ip link set lan up
+work=${work-$(mktemp -d)}
+
+make_lan() {
+  ip link add lan type bridge stp_state 0
+  ip link set lan up
+}
 
 at() { nsenter --net="/run/netns/$1" "${@:2}"; }
 fail() {
