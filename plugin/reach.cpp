@@ -164,6 +164,7 @@ void require_ways(const State& now, const std::vector<WantedService>& wanted) {
 }
 
 void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted) {
+  require_ways(state, wanted);
   const auto all = interfaces();
   std::vector<Address> fresh;
   each_new_way(state, wanted, [&](const auto& service, auto& backend, const Backend* known) {

@@ -26,7 +26,8 @@ Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_
 
 // For the backends that are new or get another way: fills in what the kernel's route says of each,
 // makes ready for packets in an outer header, has the kernel resolve the way and waits for that a
-// fifth of a second at most: first packets come as soon as a table names the backend.
+// fifth of a second at most: first packets come as soon as a table names the backend. Throws Error,
+// as require_ways(), before all that.
 void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted);
 
 // Throws Error where the way to a backend can't carry IPv6's smallest packets of a service with
