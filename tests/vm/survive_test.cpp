@@ -38,12 +38,12 @@ struct Chained : Farmed {
 // The filter drops what would go to the service: it is asked first, of these very packets.
 void check_filter(const Chained& chained) {
   const auto& [all, some, site, loader, service, farm] = static_cast<const Farmed&>(chained);
-  chained.filter("port 7");
+  chained.filter("port 80");
   const auto before = loader.forwarded(service.id());
   Flows flows(true);
   for (int i = 0; i < 10; ++i) knock(site, service, flows);
   BOOST_TEST(loader.forwarded(service.id()) == before);
-  chained.filter("port 7 --remove");
+  chained.filter("port 80 --remove");
   chained.survive();
   BOOST_TEST(loader.forwarded(service.id()) > before);
 }
