@@ -18,19 +18,6 @@
 #include "maps.h"
 #include "way.h"
 
-/* The backend of a flow whose slot is clean, or 0: it has none; or NOT_PICKED. */
-static __always_inline __u32 pick(const struct way *way)
-{
-	struct place place;
-
-	if (unlikely(!place_find(way->lookup, way->record, way->flow, &place)))
-		return 0;
-	if (unlikely(place.slot.current != place.slot.previous || place.table.remembers ||
-		     place.table.second))
-		return NOT_PICKED;
-	return place.slot.current;
-}
-
 /* What a packet does to what is remembered. */
 struct recall {
 	const struct way *way;
@@ -61,8 +48,10 @@ static __always_inline __u32 entry_rank(const struct recall *recall, __u64 entry
 {
 	__u32 age = lb_exception_age(entry, recall->now);
 
-	if (!entry)
+	if ((__u32)entry == (__u32)recall->place.hash) /* moved by another CPU just now */
 		return ~0u;
+	if (!entry)
+		return ~0u - 1;
 	if (age > recall->way->record->epoch)
 		return age | RANK_OVER;
 	return age | (entry & LB_EXCEPTION_CONFIRMED ? 0 : RANK_UNCONFIRMED);
@@ -137,12 +126,13 @@ static __always_inline void refresh(const struct recall *recall, __u32 way, __u6
 	entry_swap(recall, way, entry, fresh);
 }
 
-/* The flow's entry and its way, or 0. */
+/* The flow's entry and its way, or 0. From the last way on: refresh() moves entries to the first
+ * ones, which are written before the others are cleared. */
 static __always_inline __u64 entry_find(const struct recall *recall, __u32 *way)
 {
 	__u32 i;
 
-	for (i = 0; i < LB_EXCEPTION_WAYS; i++) {
+	for (i = LB_EXCEPTION_WAYS; i-- > 0;) {
 		__u64 entry = entry_at(recall, i);
 
 		if (entry && (__u32)entry == (__u32)recall->place.hash) {

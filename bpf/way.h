@@ -59,6 +59,19 @@ static __always_inline struct way way_aside(struct lb_scratch *s, const struct l
 	return way;
 }
 
+/* The backend of a flow whose slot is clean, or 0: it has none; or NOT_PICKED. */
+static __always_inline __u32 pick(const struct way *way)
+{
+	struct place place;
+
+	if (unlikely(!place_find(way->lookup, way->record, way->flow, &place)))
+		return 0;
+	if (unlikely(place.slot.current != place.slot.previous || place.table.remembers ||
+		     place.table.second))
+		return NOT_PICKED;
+	return place.slot.current;
+}
+
 #define GOES_ON -1    /* not a verdict yet */
 #define IS_UNUSUAL -2 /* nor this: for unusual_find() */
 

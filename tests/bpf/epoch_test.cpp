@@ -53,6 +53,21 @@ BOOST_AUTO_TEST_CASE(until_the_deadline_only_new_connections_move) {
   BOOST_TEST(rig.entries().size() == 2U);
 }
 
+// Two CPUs that get the packets of one connection both move its entry.
+BOOST_AUTO_TEST_CASE(a_flow_has_one_entry) {
+  Changed rig(tcp);
+  const auto& flow = rig.moved.at(0);
+  rig.send(flow, Kind::syn);
+  const auto entries = rig.all_entries();
+  const auto used = std::ranges::find_if(entries, [](auto entry) { return entry != 0; });
+  const auto at = static_cast<std::size_t>(used - entries.begin());
+  BOOST_TEST_REQUIRE(at % LB_EXCEPTION_WAYS >= LB_EXCEPTION_SYN);
+  entries[at / LB_EXCEPTION_WAYS * LB_EXCEPTION_WAYS + 3] = *used;
+  BOOST_TEST(rig.send(flow, Kind::data) == 2);
+  BOOST_TEST(rig.entries().size() == 1U);
+  BOOST_TEST(is_confirmed(rig.entry_of(flow)));
+}
+
 BOOST_AUTO_TEST_CASE(after_the_deadline_those_that_were_seen_stay) {
   Changed rig(tcp);
   const auto& known = rig.moved.at(0);
