@@ -90,6 +90,7 @@ std::vector<IndexKey> State::with_services(const std::vector<WantedService>& wan
     key.replies.assign(replies.begin(), replies.end());
   }
   std::vector<IndexKey> all;
+  all.reserve(keys.size());
   for (auto& [id, key] : keys) all.push_back(std::move(key));
   return all;
 }

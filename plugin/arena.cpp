@@ -48,7 +48,8 @@ std::optional<std::size_t> first_without_room(std::vector<Extent> used, std::uin
   };
   for (std::size_t i = 0; i < tables.size(); i++)
     if (!take(find_for_table, tables[i])) return i;
-  if (!take(find_for_index, index) || !take(find_for_index, index)) return tables.size();
+  for (int i = 0; i < 2; i++)
+    if (!take(find_for_index, index)) return tables.size();
   return std::nullopt;
 }
 

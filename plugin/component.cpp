@@ -130,16 +130,24 @@ bool has_whole_maps(const std::string& pin_path) {
   return false;
 }
 
+namespace {
+
+void require_chain(const ChainOptions& options) {
+  if (const auto missing = options.single_ok ? std::nullopt : why_no_chain())
+    throw Unsupported("a chain can't be made here: " + *missing,
+                      "--single-ok attaches the component alone, with no other XDP program beside "
+                      "it");
+}
+
+}  // namespace
+
 Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions& options) {
   const auto interfaces = find_interfaces(ifnames);
   for (const auto& interface : interfaces) require_attachable(interface);
   const auto file = find_object(options.object);
   require_bpffs(options.pin_path);
   require_privileges();
-  if (const auto missing = options.chain.single_ok ? std::nullopt : why_no_chain())
-    throw Unsupported("a chain can't be made here: " + *missing,
-                      "--single-ok attaches the component alone, with no other XDP program beside "
-                      "it");
+  require_chain(options.chain);
 
   const PinLock lock(options.pin_path, Access::change, PinLock::Missing::make);
   drop_partial_maps(options.pin_path);
