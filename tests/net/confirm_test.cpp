@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(what_is_killed_is_taken_back_at_once) {
   const auto file = file_with(peers + interface + web + three);
   const auto order = machine.order("--confirm 3600", file);
   for (const long call : {SYS_flock, SYS_sendto, SYS_rename, SYS_bpf})
-    for (int nth = 1;; nth += call == SYS_bpf ? counts(151, 1) : counts(5, 1))
+    for (int nth = 1;; nth += call == SYS_bpf ? counts(201, 1) : counts(7, 1))
       BOOST_TEST_CONTEXT("killed at call " << call << ", " << nth) {
         const auto status = run_stopped(machine.host, order, call, nth, Then::kill);
         if (status != 128 + SIGKILL) {

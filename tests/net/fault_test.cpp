@@ -27,7 +27,7 @@ struct Deed {
 // At each call each error in turn, or at some calls one of them.
 void each_error(int calls, const std::function<void(int nth, const std::string& error)>& action) {
   const Words errors{"ENOMEM", "EPERM", "ENOSPC"};
-  for (int i = 0; i < calls; i += counts(301, 1))
+  for (int i = 0; i < calls; i += counts(401, 1))
     for (int j = 0; j < counts(1, 3); ++j)
       action(i + 1, errors[static_cast<std::size_t>(i + j) % errors.size()]);
 }
@@ -84,7 +84,7 @@ class Stage {
     const auto calls = calls_of(balanced_.site.balancer, call, deed.line);
     int changes = 0;
     for (std::size_t i = 0; i < calls.size(); ++i) {
-      if (!changes_something(calls[i]) || changes++ % counts(101, 1) != 0) continue;
+      if (!changes_something(calls[i]) || changes++ % counts(151, 1) != 0) continue;
       const auto hit = inject(deed, call, "signal=KILL", i + 1);
       BOOST_TEST((hit.status == 128 + SIGKILL || hit.status == 0), hit.err);
     }
@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(a_first_apply) {
     if (call == "bpf") calls_of_bpf = static_cast<int>(calls.size());
     int changes = 0;
     for (std::size_t i = 0; i < calls.size(); ++i)
-      if (changes_something(calls[i]) && changes++ % counts(31, 1) == 0)
+      if (changes_something(calls[i]) && changes++ % counts(61, 1) == 0)
         inject(call, "signal=KILL", static_cast<int>(i + 1));
   }
   each_error(calls_of_bpf,

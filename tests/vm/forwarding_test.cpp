@@ -18,7 +18,7 @@ void check_tcp(const Site& site, const Loader& loader, const std::string& forwar
   TestService service(loader, vip(10, v4) + ":80/tcp", forward_options(forward, v4));
   for (const int number : {1, 2, 4}) service.add(member_of(service, forward, number, 8080));
   Flows flows(v4);
-  const auto answers = check_connections(site, service, flows, counts(24, 60));
+  const auto answers = check_connections(site, service, flows, counts(16, 60));
   BOOST_TEST(answers.size() == 3U);
   check_narrow_path(site, service, flows.next(),
                     static_cast<std::size_t>(counts(1'000'000, 20'000'000)));
@@ -29,7 +29,7 @@ void check_udp(const Site& site, const Loader& loader, const std::string& forwar
   TestService service(loader, vip(11, v4) + ":53/udp", forward_options(forward, v4));
   for (const int number : {1, 2, 4}) service.add(member_of(service, forward, number, 5353));
   Flows flows(v4);
-  check_questions(site, service, flows, counts(24, 60));
+  check_questions(site, service, flows, counts(16, 60));
   loader.require("service del " + service.id());
 }
 

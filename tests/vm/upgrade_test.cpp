@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(no_packet_is_lost_or_leaked) {
   lab.load_filter("v0");
   lab.require("xdp-lb load v0");
   lab.add_services("v0");
-  for (int i = 0; i < counts(3, 30); ++i) BOOST_TEST_CONTEXT("upgrade " << i) {
+  for (int i = 0; i < counts(2, 30); ++i) BOOST_TEST_CONTEXT("upgrade " << i) {
       const auto before = ours(lab);
       const auto egress = egress_tag(lab);
       auto running =
