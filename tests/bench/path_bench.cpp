@@ -142,7 +142,7 @@ void run(const Options& options) {
   std::ranges::move(second_rows(server), std::back_inserter(rows));
   auto path = results_of(rows);
   auto live = results_of(live_rows(balancer));
-  const unsigned rounds = options.quick ? 3 : 31;
+  const unsigned rounds = options.quick ? 2 : 31;
   const std::uint32_t packets = options.quick ? 1U << 18 : 1U << 20;
   const std::uint32_t frames = packets / 8;
   for (unsigned round = 0; round < rounds; round++) {
