@@ -186,6 +186,14 @@ struct quoted_outer {
 #define NOT_PICKED 0xffffu /* not a handle: its flow is to be looked for */
 #define NOT_NOW NOT_PICKED /* it was: a SYN that comes too soon */
 
+/* One of the ways of a set of exceptions. It lies here, and is volatile where it is used, since
+ * the verifier follows registers: it would look at what comes after once for each way. */
+struct chosen_way {
+	__u64 entry;
+	__u32 way;
+	__u32 rank;
+};
+
 /* No state: what a packet needs that the stack has no room for. */
 struct lb_scratch {
 	struct packet pkt;
@@ -204,6 +212,7 @@ struct lb_scratch {
 	struct quoted_outer outer;
 	__u8 quote[LB_QUOTE];
 	__u32 behind; /* the quote */
+	struct chosen_way chosen;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

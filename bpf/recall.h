@@ -22,6 +22,7 @@
 struct recall {
 	const struct way *way;
 	struct lb_exception_set *set;
+	volatile struct chosen_way *chosen;
 	struct place place;
 	__u32 now;
 	bool opens;  /* a TCP flow: a SYN */
@@ -62,8 +63,8 @@ static __always_inline __u32 entry_rank(const struct recall *recall, __u64 entry
 static __always_inline bool put(const struct recall *recall, __u32 from, __u32 to, __u64 entry,
 				struct lb_exception_counters *counters)
 {
-	__u32 lately = recall->way->record->epoch / 8, way, best = from, worst = 0;
-	__u64 victim = 0;
+	volatile struct chosen_way *worst = recall->chosen;
+	__u32 lately = recall->way->record->epoch / 8, way;
 
 	if (!(entry & LB_EXCEPTION_CONFIRMED))
 		lately = RANK_UNCONFIRMED - 1;
@@ -72,15 +73,15 @@ static __always_inline bool put(const struct recall *recall, __u32 from, __u32 t
 		__u64 there = entry_at(recall, way);
 		__u32 rank = entry_rank(recall, there);
 
-		if (way == from || rank > worst) {
-			best = way;
-			worst = rank;
-			victim = there;
+		if (way == from || rank > worst->rank) {
+			worst->way = way;
+			worst->rank = rank;
+			worst->entry = there;
 		}
 	}
-	if (worst <= lately || !entry_swap(recall, best, victim, entry))
+	if (worst->rank <= lately || !entry_swap(recall, worst->way, worst->entry, entry))
 		return false;
-	counters->evicted += worst < RANK_UNCONFIRMED;
+	counters->evicted += worst->rank < RANK_UNCONFIRMED;
 	return true;
 }
 
@@ -126,9 +127,9 @@ static __always_inline void refresh(const struct recall *recall, __u32 way, __u6
 	entry_swap(recall, way, entry, fresh);
 }
 
-/* The flow's entry and its way, or 0. From the last way on: refresh() moves entries to the first
- * ones, which are written before the others are cleared. */
-static __always_inline __u64 entry_find(const struct recall *recall, __u32 *way)
+/* The flow's entry, or 0; its way is chosen. From the last way on: refresh() moves entries to the
+ * first ones, which are written before the others are cleared. */
+static __always_inline __u64 entry_find(const struct recall *recall)
 {
 	__u32 i;
 
@@ -136,7 +137,7 @@ static __always_inline __u64 entry_find(const struct recall *recall, __u32 *way)
 		__u64 entry = entry_at(recall, i);
 
 		if (entry && (__u32)entry == (__u32)recall->place.hash) {
-			*way = i;
+			recall->chosen->way = i;
 			return entry;
 		}
 	}
@@ -177,12 +178,13 @@ static __always_inline __u32 reopened(const struct recall *recall, __u32 at, __u
 /* The backend that is remembered for the flow, or 0. */
 static __always_inline __u32 recalled(const struct recall *recall)
 {
-	__u32 at = 0, handle;
-	__u64 entry = entry_find(recall, &at);
+	__u64 entry = entry_find(recall);
 	struct lb_backend *backend;
+	__u32 at, handle;
 
 	if (!entry)
 		return 0;
+	at = recall->chosen->way;
 	handle = lb_exception_handle(entry);
 	backend = bpf_map_lookup_elem(&lb_backends, &handle);
 	if (!entry_counts(recall, entry, backend)) {
@@ -242,9 +244,10 @@ static __always_inline struct lb_exception_set *recall_set(const struct way *way
 }
 
 /* The backend of a flow, or 0, or NOT_NOW. */
-static __always_inline __u32 pick_remembered(struct xdp_md *ctx, const struct way *way)
+static __always_inline __u32 pick_remembered(struct xdp_md *ctx, const struct way *way,
+					     struct lb_scratch *s)
 {
-	struct recall recall = { .way = way };
+	struct recall recall = { .way = way, .chosen = &s->chosen };
 	struct place *place = &recall.place;
 	__u32 handle;
 	__u8 flags;
@@ -282,7 +285,7 @@ static __noinline int pick_aside(struct xdp_md *ctx)
 		return 0;
 	way = way_aside(s, &lookup);
 	if (way.record && lookup_start(&lookup))
-		s->backend = pick_remembered(ctx, &way);
+		s->backend = pick_remembered(ctx, &way, s);
 	return 0;
 }
 

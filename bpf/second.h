@@ -150,17 +150,23 @@ static __noinline enum standing standing_of(struct xdp_md *ctx, const struct way
 }
 
 /* The backend that this node remembers for the flow, or 0. */
-static __always_inline __u32 remembered(const struct way *way, const struct place *place)
+static __always_inline __u32 remembered(const struct way *way, struct lb_scratch *s,
+					const struct place *place)
 {
-	struct recall recall = { .way = way, .place = *place, .now = seconds_now() };
+	struct recall recall = {
+		.way = way,
+		.chosen = &s->chosen,
+		.place = *place,
+		.now = seconds_now(),
+	};
 	struct lb_backend *backend;
-	__u32 at, handle;
+	__u32 handle;
 	__u64 entry;
 
 	recall.set = recall_set(way, &recall.place);
 	if (!recall.set)
 		return 0;
-	entry = entry_find(&recall, &at);
+	entry = entry_find(&recall);
 	handle = lb_exception_handle(entry);
 	backend = bpf_map_lookup_elem(&lb_backends, &handle);
 	return entry && entry_counts(&recall, entry, backend) ? handle : 0;
@@ -170,9 +176,9 @@ static __always_inline __u32 remembered(const struct way *way, const struct plac
  * else that of its slot. What one of those has sent, none of them has: it goes to the slot's
  * second choice, and from there nowhere. So nodes whose tables are equal never send it round. */
 static __always_inline __u32 another(struct xdp_md *ctx, const struct way *way,
-				     const struct lb_scratch *s, const struct place *place)
+				     struct lb_scratch *s, const struct place *place)
 {
-	__u32 first[] = { remembered(way, place), place->slot.previous, place->slot.current };
+	__u32 first[] = { remembered(way, s, place), place->slot.previous, place->slot.current };
 	__u32 chosen = 0, second;
 	bool sent = false;
 	int i;
