@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 
+#include "tests/net/fixture.h"
 #include "tests/net/injected.h"
 #include "tests/support/other_object.h"
 
@@ -16,8 +17,6 @@ namespace xdplb::test {
 namespace {
 
 namespace data = boost::unit_test::data;
-
-const std::string with_object = " --object " XDP_LB_OBJECT;
 
 struct Deed {
   std::string line, back;      // what is done, and what undoes it

@@ -19,6 +19,8 @@
 
 namespace xdplb::test {
 
+const std::string with_object = " --object " XDP_LB_OBJECT;
+
 namespace {
 
 constexpr int exit_unsupported = 4;
@@ -60,8 +62,8 @@ nlohmann::json Loader::json(const std::string& line) const {
 }
 
 std::string Loader::load(const std::string& ifnames, const std::string& mode) const {
-  const auto line = "load " + ifnames + " --mode " + mode +
-                    " --object " XDP_LB_OBJECT " --key-file " + key_file();
+  const auto line =
+      "load " + ifnames + " --mode " + mode + with_object + " --key-file " + key_file();
   const auto chained = run(line);
   if (chained.status == 0) return line;
   BOOST_REQUIRE_MESSAGE(chained.status == exit_unsupported, chained.err);

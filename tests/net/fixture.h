@@ -17,6 +17,7 @@
 namespace xdplb::test {
 
 inline constexpr auto pin_path = "/sys/fs/bpf/xdp-lb";
+extern const std::string with_object;  // " --object FILE", FILE being what is tested
 
 // The real loader, on the balancer. Lines are what follows "xdp-lb" on a command line.
 class Loader {

@@ -34,7 +34,7 @@ class SecondNode {
       secluded_.emplace(at, "mount -t bpf bpf /sys/fs/bpf");
       at.require(inside({"xdp-filter", "load", "-m", "skb", "-f", "tcp", "eth0"}));
     }
-    require("load eth0 -m skb --single-ok --object " XDP_LB_OBJECT " " + options);
+    require("load eth0 -m skb --single-ok " + options + with_object);
   }
   ~SecondNode() {
     (void)run("unload --all");
