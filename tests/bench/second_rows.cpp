@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a second chance costs where it is used: on a server, of packets that peers send it.
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
-#include <algorithm>
-
-#include "plugin/error.h"
 #include "plugin/peers.h"
 #include "tests/bench/driver.h"
 #include "tests/bench/rows.h"
@@ -65,12 +59,7 @@ void add_second_services(Balancer& balancer, std::uint32_t ifindex) {
 Fd connect_known() {
   ip_tool("addr add " + plain.vip.to_string() + "/32 dev lo");
   ip_tool("route add " + known.address.to_string() + "/32 dev lo");
-  auto socket = bound_socket({plain.vip, plain.port}, SOCK_STREAM);
-  const int on = 1;
-  if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) != 0)
-    throw SystemError(errno, "having a connection repaired");
-  connect_socket(socket, known);
-  return socket;
+  return connected_socket({plain.vip, plain.port}, known);
 }
 
 std::vector<Row> second_rows(Balancer& balancer) {

@@ -3,7 +3,6 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -75,17 +74,12 @@ struct Host : Packed {
 
 BOOST_AUTO_TEST_SUITE(second_socket)
 
-// Without a handshake.
 BOOST_DATA_TEST_CASE(established, data::make(modes) * data::make({true, false}), mode, v4) {
   Host host(mode, v4);
   auto spec = host.packet();
   host.goes_on(spec);
   {
-    const auto socket = bound_socket({host.vip, 80}, SOCK_STREAM);
-    const int on = 1;
-    if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) != 0)
-      throw SystemError(errno, "having a connection repaired");
-    connect_socket(socket, {host.client, host.port});
+    const auto socket = connected_socket({host.vip, 80}, {host.client, host.port});
     host.stays(spec);
     host.stays(host.wrapped(host.error(host.port), host.peer, host.here));
     spec.sport++;

@@ -146,8 +146,6 @@ BOOST_AUTO_TEST_CASE(bad_lines) {
                           {"announce 192.0.2.10", 2, "192.0.2.10"}});
 }
 
-const BgpNode balancer_node{"10.2.0.11", "fd00:2::11"};
-
 void start_frr(Host& host) {
   const std::string home = "/run/frr";
   std::filesystem::create_directory(home);

@@ -6,10 +6,10 @@
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 
 #include "plugin/state.h"
 #include "tests/net/cli_fixture.h"
+#include "tests/net/site_file.h"
 #include "tests/net/stopped.h"
 
 namespace xdplb::test {
@@ -17,23 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-const std::string interface = "[[interface]]\nname = \"eth0\"\n";
-const std::string other = "[[interface]]\nname = \"eth1\"\n";
-const std::string web = "[[service]]\naddress = \"192.0.2.10:80/tcp\"\n";
-const std::string two = "backend = [\"10.0.0.2\", \"10.0.0.3\"]\n";
-const std::string three = "backend = [\"10.0.0.2\", \"10.0.0.3\", \"10.0.0.4\"]\n";
 const std::string key = "cluster-key = \"00112233445566778899aabbccddeeff\"\n";
-
-std::string file_with(const std::string& text) {
-  static int number = 0;
-  const auto name = "/run/apply-" + std::to_string(number++) + ".toml";
-  std::ofstream(name) << text;
-  return name;
-}
-
-void check_status(const Outcome& outcome, int status) {
-  BOOST_TEST(outcome.status == status, outcome.status << ": " << outcome.out << outcome.err);
-}
 
 void check_says(const Outcome& outcome, const std::string& text) {
   BOOST_TEST((outcome.out + outcome.err).find(text) != std::string::npos,
@@ -45,7 +29,7 @@ BOOST_AUTO_TEST_SUITE(apply)
 // Some of the maps are all that a killed first load leaves, of a load as of an apply.
 BOOST_AUTO_TEST_CASE(what_is_left_of_maps_is_no_state) {
   Machine machine;
-  const auto file = file_with(key + interface + web + two);
+  const auto file = file_with(key + interface + http + two);
   for (const std::string left : {"lb_arena", "lb_meta", "lb_services"}) {
     machine.load();
     machine.loader.require("unload --keep-maps eth0");
@@ -62,7 +46,7 @@ BOOST_AUTO_TEST_CASE(maps_that_are_used_are_no_leftovers) {
   Machine machine;
   machine.load();
   std::filesystem::remove(pin_of(pin_path, "lb_meta"));
-  const auto file = file_with(interface + web + two);
+  const auto file = file_with(interface + http + two);
   for (const std::string verb : {"plan ", "apply "})
     check_refused(machine, {{verb + file, 2, "are gone while it runs"}});
 }
@@ -73,7 +57,7 @@ BOOST_AUTO_TEST_CASE(the_key_is_the_files_while_there_is_no_service) {
   const auto alone = file_with(key);
   check_status(machine.run("plan " + alone), 5);
   check_says(machine.run("plan " + alone), "Cluster key");
-  const auto file = file_with(key + interface + web + two);
+  const auto file = file_with(key + interface + http + two);
   const auto planned = Json::parse(machine.run("plan --json " + file).out);
   check_status(machine.run("apply " + file), 0);
   BOOST_TEST(machine.loader.require("save --full").find(key) != std::string::npos);
@@ -83,19 +67,19 @@ BOOST_AUTO_TEST_CASE(the_key_is_the_files_while_there_is_no_service) {
   const auto listed = machine.loader.json("backend list 192.0.2.10:80/tcp").at(0);
   BOOST_TEST(backend.at("slots_after") == listed.at("slots"));
   check_refused(machine, {{"apply " + file_with("cluster-key = \"" + std::string(32, '7') + "\"\n" +
-                                                interface + web + two),
+                                                interface + http + two),
                            2, "another cluster key"}});
 }
 
 BOOST_AUTO_TEST_CASE(what_can_not_be_is_said_before_anything_is_changed) {
   Machine machine;
-  check_status(machine.run("apply " + file_with(interface + web + two)), 0);
-  const auto gone = file_with(interface + "[[interface]]\nname = \"eth9\"\n" + web + three);
+  check_status(machine.run("apply " + file_with(interface + http + two)), 0);
+  const auto gone = file_with(interface + "[[interface]]\nname = \"eth9\"\n" + http + three);
   machine.host.ip("link add name br0 type bridge");
-  const auto bridge = file_with(interface + "[[interface]]\nname = \"br0\"\n" + web + three);
+  const auto bridge = file_with(interface + "[[interface]]\nname = \"br0\"\n" + http + three);
   machine.host.ip("link set eth1 mtu 1299\nlink set eth0 mtu 1299");
   const auto narrow =
-      file_with("peers = [\"02:00:00:00:00:01\"]\n" + interface + web + three +
+      file_with("peers = [\"02:00:00:00:00:01\"]\n" + interface + http + three +
                 "[[service]]\naddress = \"[2001:db8::10]:53/udp\"\nforward = \"ipip\"\nbackend = "
                 "[\"10.0.0.2\"]\n");
   std::string services = interface;
@@ -112,9 +96,9 @@ BOOST_AUTO_TEST_CASE(what_can_not_be_is_said_before_anything_is_changed) {
 
 BOOST_AUTO_TEST_CASE(what_failed_halfway_is_no_bad_input) {
   Machine machine;
-  check_status(machine.run("apply " + file_with(interface + web + two)), 0);
+  check_status(machine.run("apply " + file_with(interface + http + two)), 0);
   attach_pass(machine.host, "eth1");
-  const auto file = file_with(interface + other + web + three);
+  const auto file = file_with(interface + other + http + three);
   const auto outcome = machine.run("apply " + file);
   check_status(outcome, 1);
   check_says(outcome, "a part of the file is applied");
@@ -129,7 +113,7 @@ BOOST_AUTO_TEST_CASE(what_failed_halfway_is_no_bad_input) {
 
 BOOST_AUTO_TEST_CASE(an_unfinished_change_is_one_to_be_done) {
   Machine machine;
-  const auto file = file_with(interface + web + two);
+  const auto file = file_with(interface + http + two);
   check_status(machine.run("apply " + file), 0);
   const auto begin = [](bool index) {
     const Pins pins(pin_path, Access::change);
@@ -152,8 +136,8 @@ BOOST_AUTO_TEST_CASE(an_unfinished_change_is_one_to_be_done) {
 // A change between its plan and its own counts as well.
 BOOST_AUTO_TEST_CASE(no_other_change_gets_it_past_the_limit) {
   Machine machine;
-  check_status(machine.run("apply " + file_with(interface + web + two)), 0);
-  const auto file = file_with(interface + web + two + "epoch = 60\n");
+  check_status(machine.run("apply " + file_with(interface + http + two)), 0);
+  const auto file = file_with(interface + http + two + "epoch = 60\n");
   const auto order = machine.loader.command("apply --max-move 1 --single-ok " + file);
   const std::string backend = "192.0.2.10:80/tcp 10.0.0.4";
   const auto status = run_stopped(machine.host, order, SYS_flock, 3, Then::go_on,
@@ -167,7 +151,7 @@ BOOST_AUTO_TEST_CASE(shares_that_are_coarse_are_told) {
   Machine machine;
   std::string backends;
   for (int i = 2; i < 40; ++i) backends += "\"10.0.0." + std::to_string(i) + "\",";
-  const auto file = file_with(interface + web + "slots = 256\nbackend = [" + backends + "]\n");
+  const auto file = file_with(interface + http + "slots = 256\nbackend = [" + backends + "]\n");
   check_says(machine.run("plan " + file), "a fair share is below 10 slots");
   check_status(machine.run("apply " + file), 0);
   check_says(machine.run("plan " + file), "a fair share is below 10 slots");

@@ -125,6 +125,10 @@ std::string differences(const Snapshot& before, const Snapshot& after) {
   return text;
 }
 
+void check_status(const Outcome& outcome, int status) {
+  BOOST_TEST(outcome.status == status, outcome.status << ": " << outcome.out << outcome.err);
+}
+
 void check_words(const Outcome& outcome) {
   for (const auto* foreign : {"filesystem error", "Unknown error", "terminate called",
                               "std::", "basic_string", "json.exception"})

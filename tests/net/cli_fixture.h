@@ -49,6 +49,8 @@ void check_refused(const Machine& machine, const std::vector<BadLine>& lines);
 void check_refused(const Machine& machine, const Words& words, int status,
                    const std::string& message);
 
+void check_status(const Outcome& outcome, int status);
+
 // What was said is in the project's words: not another library's, not the compiler's.
 void check_words(const Outcome& outcome);
 

@@ -5,35 +5,20 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <thread>
 
 #include "plugin/state.h"
 #include "tests/net/cli_fixture.h"
+#include "tests/net/site_file.h"
 
 namespace xdplb::test {
 namespace {
 
 using Json = nlohmann::json;
 
-const std::string interface = "[[interface]]\nname = \"eth0\"\n";
-const std::string web = "[[service]]\naddress = \"192.0.2.10:80/tcp\"\n";
 const std::string names = "[[service]]\naddress = \"[2001:db8::10]:53/udp\"\nforward = \"nat\"\n";
-const std::string two = "backend = [\"10.0.0.2\", \"10.0.0.3\"]\n";
-const std::string three = "backend = [\"10.0.0.2\", \"10.0.0.3\", \"10.0.0.4\"]\n";
 const std::string six = "backend = [\"fd00::2\", { address = \"[fd00::3]:5353\", weight = 3 }]\n";
-
-std::string file_with(const std::string& text) {
-  static int number = 0;
-  const auto name = "/run/site-" + std::to_string(number++) + ".toml";
-  std::ofstream(name) << text;
-  return name;
-}
-
-void check_status(const Outcome& outcome, int status) {
-  BOOST_TEST(outcome.status == status, outcome.status << ": " << outcome.out << outcome.err);
-}
 
 // Whose each slot is.
 std::vector<std::string> owners(const std::string& service) {
@@ -52,7 +37,7 @@ BOOST_AUTO_TEST_SUITE(configure)
 
 BOOST_AUTO_TEST_CASE(from_nothing_and_back) {
   Machine machine;
-  const auto file = file_with(interface + web + two + names + six);
+  const auto file = file_with(interface + http + two + names + six);
   check_status(machine.run("plan " + file), 5);
   BOOST_TEST(!machine.run("status --check").out.starts_with("xdp"));
   const auto applied = machine.run("apply " + file);
@@ -81,9 +66,9 @@ BOOST_AUTO_TEST_CASE(from_nothing_and_back) {
 
 BOOST_AUTO_TEST_CASE(a_plan_tells_what_apply_does) {
   Machine machine;
-  check_status(machine.run("apply " + file_with(interface + web + two + names + six)), 0);
+  check_status(machine.run("apply " + file_with(interface + http + two + names + six)), 0);
   const auto before = owners("192.0.2.10:80/tcp");
-  const auto file = file_with(interface + web + three + "epoch = 60\n" + names + six);
+  const auto file = file_with(interface + http + three + "epoch = 60\n" + names + six);
   const auto planned = Json::parse(machine.run("plan --json " + file).out);
   const auto applied = Json::parse(machine.run("apply --json " + file).out);
   BOOST_TEST(planned.at("services") == applied.at("services"));
@@ -115,14 +100,14 @@ BOOST_AUTO_TEST_CASE(a_plan_tells_what_apply_does) {
 
 BOOST_AUTO_TEST_CASE(what_is_refused_changes_nothing) {
   Machine machine;
-  check_status(machine.run("apply " + file_with(interface + web + two)), 0);
-  const auto good = file_with(interface + web + three);
-  const auto sized = file_with(web + "slots = 512\n" + two);
-  const auto key = file_with("cluster-key = \"00112233445566778899aabbccddeeff\"\n" + web + two);
-  const auto many = file_with(web + two + "foward = 1\nepoch = 0\n");
+  check_status(machine.run("apply " + file_with(interface + http + two)), 0);
+  const auto good = file_with(interface + http + three);
+  const auto sized = file_with(http + "slots = 512\n" + two);
+  const auto key = file_with("cluster-key = \"00112233445566778899aabbccddeeff\"\n" + http + two);
+  const auto many = file_with(http + two + "foward = 1\nepoch = 0\n");
   const auto hop = file_with(
-      web + "backend = [{ address = \"10.0.0.2\", next-hop = \"02:00:00:00:00:01%eth9\" }]\n");
-  const auto gone = file_with("[[interface]]\nname = \"eth9\"\n" + web + three);
+      http + "backend = [{ address = \"10.0.0.2\", next-hop = \"02:00:00:00:00:01%eth9\" }]\n");
+  const auto gone = file_with("[[interface]]\nname = \"eth9\"\n" + http + three);
   for (const std::string verb : {"plan", "apply"})
     check_refused(machine, {{verb, 2, "FILE"},
                             {verb + " /run/none.toml", 2, "can't read the configuration file"},
@@ -142,8 +127,8 @@ BOOST_AUTO_TEST_CASE(what_is_refused_changes_nothing) {
 
 BOOST_AUTO_TEST_CASE(a_change_that_nobody_confirms_is_taken_back) {
   Machine machine;
-  const auto first = file_with(interface + web + two);
-  const auto second = file_with(interface + web + three + names + six);
+  const auto first = file_with(interface + http + two);
+  const auto second = file_with(interface + http + three + names + six);
   check_status(machine.run("apply " + first), 0);
   machine.loader.require("backend drain 192.0.2.10:80/tcp 10.0.0.3");
   const auto before = machine.loader.require("save --full");
@@ -169,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_change_that_nobody_confirms_is_taken_back) {
 
 BOOST_AUTO_TEST_CASE(nodes_are_compared) {
   Machine machine;
-  check_status(machine.run("apply " + file_with(interface + web + two + names + six)), 0);
+  check_status(machine.run("apply " + file_with(interface + http + two + names + six)), 0);
   const auto other = file_with(machine.loader.require("digest --json"));
   check_status(machine.run("digest --against " + other), 0);
   machine.loader.require("backend drain 192.0.2.10:80/tcp 10.0.0.3");

@@ -12,31 +12,21 @@
 
 #include "plugin/fd.h"
 #include "tests/net/cli_fixture.h"
+#include "tests/net/site_file.h"
 #include "tests/net/stopped.h"
 
 namespace xdplb::test {
 namespace {
 
-const std::string interface = "[[interface]]\nname = \"eth0\"\n";
-const std::string web = "[[service]]\naddress = \"192.0.2.10:80/tcp\"\n";
-const std::string two = "backend = [\"10.0.0.2\", \"10.0.0.3\"]\n";
-const std::string three = "backend = [\"10.0.0.2\", \"10.0.0.3\", \"10.0.0.4\"]\n";
 const std::string peers = "peers = [\"02:00:00:00:00:01\"]\n";
 constexpr auto pending = "/run/xdp-lb/pending_sys_fs_bpf_xdp-lb.toml";
 constexpr auto unmade = "/run/xdp-lb/pending_sys_fs_bpf_xdp-lb.toml.new";
 constexpr int patience = 60;  // seconds
 
-std::string file_with(const std::string& text) {
-  static int number = 0;
-  const auto name = "/run/confirm-" + std::to_string(number++) + ".toml";
-  std::ofstream(name) << text;
-  return name;
-}
-
 // With a service, and something to go back to.
 struct Applied : Machine {
   Applied() {
-    BOOST_TEST_REQUIRE(run("apply " + file_with(interface + web + two)).status == 0);
+    BOOST_TEST_REQUIRE(run("apply " + file_with(interface + http + two)).status == 0);
     loader.require("backend drain 192.0.2.10:80/tcp 10.0.0.3");
     before = now();
   }
@@ -64,8 +54,7 @@ BOOST_AUTO_TEST_SUITE(confirm)
 BOOST_AUTO_TEST_CASE(what_fails_halfway_is_taken_back_at_once) {
   Applied machine;
   attach_pass(machine.host, "eth1");
-  const std::string other = "[[interface]]\nname = \"eth1\"\n";
-  const auto file = file_with(peers + interface + other + web + three);
+  const auto file = file_with(peers + interface + other + http + three);
   const auto outcome = machine.run("apply --confirm 3600 " + file);
   BOOST_TEST(outcome.status == 1);
   BOOST_TEST(outcome.err.find("what ran before runs again") != std::string::npos, outcome.err);
@@ -75,7 +64,7 @@ BOOST_AUTO_TEST_CASE(what_fails_halfway_is_taken_back_at_once) {
 // At each of its calls in turn that are about maps, interfaces or locks.
 BOOST_AUTO_TEST_CASE(what_is_killed_is_taken_back_at_once) {
   Applied machine;
-  const auto file = file_with(peers + interface + web + three);
+  const auto file = file_with(peers + interface + http + three);
   const auto order = machine.order("--confirm 3600", file);
   for (const long call : {SYS_flock, SYS_sendto, SYS_rename, SYS_bpf})
     for (int nth = 1;; nth += call == SYS_bpf ? counts(201, 1) : counts(7, 1))
@@ -94,7 +83,7 @@ BOOST_AUTO_TEST_CASE(what_is_killed_is_taken_back_at_once) {
 
 BOOST_AUTO_TEST_CASE(what_it_goes_back_to_is_not_up_to_others) {
   Applied machine;
-  const auto file = file_with(peers + interface + web + three);
+  const auto file = file_with(peers + interface + http + three);
   BOOST_TEST(machine.run("apply --confirm 2 " + file).status == 0);
   BOOST_TEST(machine.now() != machine.before);
   std::ofstream(pending, std::ios::trunc).flush();
@@ -106,7 +95,7 @@ BOOST_AUTO_TEST_CASE(a_key_is_taken_back) {
   machine.load();
   const auto before = machine.loader.require("save --full");
   const std::string key = "cluster-key = \"" + std::string(32, '7') + "\"\n";
-  BOOST_TEST(machine.run("apply --confirm 2 " + file_with(key + interface + web + two)).status ==
+  BOOST_TEST(machine.run("apply --confirm 2 " + file_with(key + interface + http + two)).status ==
              0);
   BOOST_TEST(machine.loader.require("save --full").find(key) != std::string::npos);
   BOOST_TEST(wait_until([&] { return machine.loader.require("save --full") == before; }, patience));
@@ -114,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_key_is_taken_back) {
 
 BOOST_AUTO_TEST_CASE(from_nothing) {
   Machine machine;
-  BOOST_TEST(machine.run("apply --confirm 2 " + file_with(interface + web + two)).status == 0);
+  BOOST_TEST(machine.run("apply --confirm 2 " + file_with(interface + http + two)).status == 0);
   machine.loader.require("status --check eth0");
   BOOST_TEST(wait_until([&] { return machine.run("status --check eth0").status == 3; }, patience));
   BOOST_TEST(wait_until([&] { return machine.loader.json("service list").empty(); }, patience));
@@ -123,8 +112,8 @@ BOOST_AUTO_TEST_CASE(from_nothing) {
 // While the one is applied, the other waits for it, and then is refused.
 BOOST_AUTO_TEST_CASE(one_change_at_a_time) {
   Applied machine;
-  const auto first = file_with(interface + web + three);
-  const auto second = file_with(interface + web + "backend = [\"10.0.0.5\"]\n");
+  const auto first = file_with(interface + http + three);
+  const auto second = file_with(interface + http + "backend = [\"10.0.0.5\"]\n");
   pid_t other = 0;
   const auto status =
       run_stopped(machine.host, machine.order("--confirm 3600", first), SYS_flock, 3, Then::go_on,

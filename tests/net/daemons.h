@@ -22,6 +22,8 @@ struct BgpNode {
   std::string v4, v6;
 };
 
+inline const BgpNode balancer_node{"10.2.0.11", "fd00:2::11"};
+
 // The example, as a file, for the node.
 std::string example(const std::string& name, const BgpNode& node);
 

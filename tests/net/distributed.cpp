@@ -61,7 +61,7 @@ void Distributed::route(const std::vector<int>& nodes) const {
 }
 
 void Distributed::start_daemons(const std::vector<int>& servers) {
-  std::vector<BgpNode> nodes{{"10.2.0.11", "fd00:2::11"}};
+  std::vector<BgpNode> nodes{balancer_node};
   for (const int number : servers) {
     nodes.push_back({web(number).address, web(number, 1, false).address});
     start_bird(server(number), example("bird.conf", nodes.back()));
@@ -70,9 +70,9 @@ void Distributed::start_daemons(const std::vector<int>& servers) {
 }
 
 pid_t Distributed::speak_for(const std::vector<int>& servers) {
+  const auto vip = service_.endpoint().address.to_string();
   std::vector<Spoken> all;
-  for (const int number : servers)
-    all.push_back({ServiceId::parse(id()).vip.to_string(), address(number)});
+  for (const int number : servers) all.push_back({vip, address(number)});
   return start_route_server(site().balancer, all);
 }
 

@@ -50,11 +50,11 @@ Endpoint source(Number number, bool v4) {
 
 // Of a response that is there as a whole.
 std::optional<std::string> body_of(const std::string& response) {
-  const std::string length = "\r\nContent-Length: ";
-  const auto size = response.find(length), head = response.find("\r\n\r\n");
-  if (head == std::string::npos || size > head) return std::nullopt;
-  const auto body = response.substr(head + 4);
-  if (body.size() < std::stoul(response.substr(size + length.size()))) return std::nullopt;
+  const auto end = response.find("\r\n\r\n");
+  if (end == std::string::npos) return std::nullopt;
+  const auto length = header_of(response.substr(0, end + 2), "Content-Length");
+  const auto body = response.substr(end + 4);
+  if (length.empty() || body.size() < std::stoul(length)) return std::nullopt;
   return body;
 }
 

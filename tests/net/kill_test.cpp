@@ -1,83 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xdp-lb is killed in the middle of a change: at each of its system calls in turn, and at any
 // moment in between. Traffic goes on, and the next command finishes what was begun.
-#include <fcntl.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <thread>
 
 #include "plugin/error.h"
 #include "tests/net/fixture.h"
+#include "tests/net/stopped.h"
 
 namespace xdplb::test {
 namespace {
 
 namespace data = boost::unit_test::data;
 
-// A process of which nobody reads what it says. Traced: it waits before its first instruction.
-pid_t launch(const Host& host, const Words& command, bool traced) {
-  const pid_t child = ::fork();
-  if (child < 0) throw SystemError(errno, "starting a process");
-  if (child > 0) return child;
-  const Inside here(host);
-  const int nowhere = ::open("/dev/null", O_RDWR);
-  for (const int standard : {0, 1, 2}) ::dup2(nowhere, standard);
-  if (traced) ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-  std::vector<char*> words;
-  for (const auto& word : command) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
-  ::execv(words[0], words.data());
-  std::_Exit(127);
-}
-
-int await(pid_t process) {
-  int status = 0;
-  if (::waitpid(process, &status, 0) != process) throw SystemError(errno, "waiting for xdp-lb");
-  return status;
-}
-
-// The system call that it is about to make, or -1 between calls.
-long next_call(pid_t process) {
-  __ptrace_syscall_info info{};
-  if (::ptrace(PTRACE_GET_SYSCALL_INFO, process, sizeof(info), &info) < 0)
-    throw SystemError(errno, "looking at a system call");
-  return info.op == PTRACE_SYSCALL_INFO_ENTRY ? static_cast<long>(info.entry.nr) : -1;
-}
-
 // Kills it before its nth system call with the lock. False if it ended before.
 bool kill_at_call(const Host& host, const Words& command, int nth) {
-  const pid_t process = launch(host, command, true);
   bool locked = false;
-  await(process);
-  if (::ptrace(PTRACE_SETOPTIONS, process, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) != 0)
-    throw SystemError(errno, "tracing xdp-lb");
   int calls = 0;
-  do {
-    const long call = next_call(process);
-    if (locked && call >= 0 && calls++ == nth) {
-      ::kill(process, SIGKILL);
-      await(process);
-      return true;
-    }
+  const auto is_it = [&](long call) {
+    const bool found = locked && calls++ == nth;
     locked |= call == SYS_flock;
-    if (::ptrace(PTRACE_SYSCALL, process, nullptr, nullptr) != 0)
-      throw SystemError(errno, "tracing xdp-lb");
-  } while (WIFSTOPPED(await(process)));
-  return false;
+    return found;
+  };
+  return run_stopped(host, command, is_it, Then::kill) == 128 + SIGKILL;
 }
 
 void kill_after(const Host& host, const Words& command, std::chrono::nanoseconds delay) {
-  const pid_t process = launch(host, command, false);
+  const pid_t process = launch(host, command);
   std::this_thread::sleep_for(delay);
   ::kill(process, SIGKILL);
   await(process);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -53,14 +54,14 @@ void set_option(const Fd& socket, int level, int option, const T& value) {
     throw SystemError(errno, "setting a socket option");
 }
 
+}  // namespace
+
 std::string header_of(const std::string& head, const std::string& name) {
   const auto start = head.find("\r\n" + name + ": ");
   if (start == std::string::npos) return "";
   const auto value = start + name.size() + 4;
   return head.substr(value, head.find("\r\n", value) - value);
 }
-
-}  // namespace
 
 Endpoint endpoint(const std::string& address, std::uint16_t port) {
   return {Address::parse(address), port};
@@ -86,6 +87,13 @@ void connect_socket(const Fd& socket, const Endpoint& to) {
   auto address = socket_address(to);
   if (::connect(socket.get(), address.get(), address.size) != 0)
     throw SystemError(errno == EINPROGRESS ? ETIMEDOUT : errno, "connecting to " + text_of(to));
+}
+
+Fd connected_socket(const Endpoint& at, const Endpoint& to) {
+  auto socket = bound_socket(at, SOCK_STREAM);
+  set_option(socket, IPPROTO_TCP, TCP_REPAIR, 1);
+  connect_socket(socket, to);
+  return socket;
 }
 
 HttpConnection::HttpConnection(const Endpoint& from, const Endpoint& to)

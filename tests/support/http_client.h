@@ -22,6 +22,9 @@ struct Endpoint {
 Endpoint endpoint(const std::string& address, std::uint16_t port);
 std::string text_of(const Endpoint& endpoint);
 
+// Of a response's head, which ends with a line break; empty where it isn't there.
+std::string header_of(const std::string& head, const std::string& name);
+
 struct HttpReply {
   int status = 0;
   std::string body;
@@ -53,5 +56,7 @@ std::string udp_ask(const Endpoint& from, const Endpoint& to, const std::string&
 // A bound socket, of SOCK_STREAM or SOCK_DGRAM.
 Fd bound_socket(const Endpoint& at, int type, int protocol = 0);
 void connect_socket(const Fd& socket, const Endpoint& to);
+// One of a TCP connection, without a handshake (TCP_REPAIR).
+Fd connected_socket(const Endpoint& at, const Endpoint& to);
 
 }  // namespace xdplb::test

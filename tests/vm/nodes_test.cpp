@@ -16,9 +16,9 @@ namespace {
 namespace data = boost::unit_test::data;
 
 struct FarApart : Distributed {
-  FarApart(const Words& kind, const std::string& second, const std::vector<int>& servers)
-      : Distributed(kind[1] == "ipv4", "--forward " + kind[0] + " --second-chance " + second, 4,
-                    servers, open_tunnels) {}
+  FarApart(const std::string& forward, const std::string& family, const std::string& second)
+      : Distributed(family == "ipv4", "--forward " + forward + " --second-chance " + second, 4,
+                    {1, 2, 4}, open_tunnels) {}
 };
 
 BOOST_AUTO_TEST_SUITE(nodes_far_apart)
@@ -58,7 +58,7 @@ void change(FarApart& site) {
 
 BOOST_DATA_TEST_CASE(come_and_go, data::make(Words{"ipip", "gue"}) * data::make(families), forward,
                      family) {
-  FarApart site({forward, family}, "on", {1, 2, 4});
+  FarApart site(forward, family, "on");
   change(site);
   site.site().webs[3].ip({"link set eth0 down"});
   site.route({3});
@@ -69,7 +69,7 @@ BOOST_DATA_TEST_CASE(come_and_go, data::make(Words{"ipip", "gue"}) * data::make(
 }
 
 BOOST_DATA_TEST_CASE(without_second_chances_some_break, data::make(Words{"ipip", "gue"}), forward) {
-  FarApart site({forward, "ipv4"}, "off", {1, 2, 4});
+  FarApart site(forward, "ipv4", "off");
   site.tolerate_losses();
   change(site);
   BOOST_TEST_MESSAGE(site.losses() << " broke");
