@@ -13,7 +13,7 @@ namespace {
 
 // Why no VIP can be served here, or nothing.
 std::string why_none(const std::string& pin_path, const std::vector<std::string>& ifnames) {
-  const auto there = interfaces();
+  const auto there = ifnames.empty() ? std::vector<Interface>{} : interfaces();
   for (const auto& name : ifnames)
     if (std::ranges::find(there, name, &Interface::name) == there.end())
       return "there is no interface " + name;
@@ -21,10 +21,10 @@ std::string why_none(const std::string& pin_path, const std::vector<std::string>
   bool any = false;
   for (const auto& place : all) {
     const auto* ours = place.chain.ours();
-    if (ours == nullptr && !ifnames.empty()) require_readable(place);
-    if (ours == nullptr ? !ifnames.empty() : !ours->running)
-      return "xdp-lb doesn't run on " + place.interface.name;
-    any |= ours != nullptr;
+    if (ours == nullptr && ifnames.empty()) continue;
+    if (ours == nullptr) require_readable(place);
+    if (ours == nullptr || !ours->running) return "xdp-lb doesn't run on " + place.interface.name;
+    any = true;
   }
   if (any) return {};
   for (const auto& place : all) require_readable(place);

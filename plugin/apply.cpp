@@ -81,9 +81,7 @@ std::vector<IndexKey> State::with_services(const std::vector<WantedService>& wan
   for (const auto& service : wanted) {
     const auto fresh = IndexKey{service.id, LB_SERVICES};
     auto& key = keys.try_emplace(service.id, fresh).first->second;
-    key.fragments = service.options.fragments == Fragments::hash3;
-    key.ping = service.options.ping;
-    key.pool = service.options.pool;
+    take_options(key, service.options);
     std::set<BackendId> replies(key.replies.begin(), key.replies.end());
     for (const auto& [id, change] : service.backends)
       if (change.mode(service.options.forward) == Forward::nat) replies.insert(id);

@@ -79,7 +79,12 @@ Trouble trouble_of(const Pins& pins, const Backend& backend, const Way& way) {
 class Examination {
  public:
   Examination(Findings& findings, const Pins& pins)
-      : findings_(findings), pins_(pins), state_(pins), all_(interfaces()), own_(own_addresses()) {}
+      : findings_(findings),
+        pins_(pins),
+        state_(pins),
+        all_(interfaces()),
+        own_(own_addresses()),
+        peers_(peers_of(pins)) {}
 
   void run() {
     for (const auto& service : state_.services()) examine(service);
@@ -117,7 +122,7 @@ class Examination {
                            "there are ways to its backends: " + std::to_string(backends.size())});
     if (service.second_chance)
       findings_.push_back(
-          judge_second_chance(service.id.to_string(), second_facts(backends, peers_of(pins_))));
+          judge_second_chance(service.id.to_string(), second_facts(backends, peers_)));
   }
 
   VipFacts& vip_of(const Address& vip) {
@@ -150,6 +155,7 @@ class Examination {
   State state_;
   std::vector<Interface> all_;
   std::multimap<Address, std::string> own_;
+  std::vector<Peer> peers_;
   std::map<Address, VipFacts> vips_;
   std::map<std::string, Traffic> traffic_;  // by the interface that it goes out of
 };

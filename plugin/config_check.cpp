@@ -114,11 +114,10 @@ class Check {
   }
 
   static IndexKey key_of(const ServiceConfig& service) {
-    const auto& options = service.options;
-    IndexKey key{service.id,   LB_SERVICES,  options.fragments == Fragments::hash3,
-                 options.ping, options.pool, {}};
+    IndexKey key{service.id, LB_SERVICES};
+    take_options(key, service.options);
     for (const auto& backend : service.backends)
-      if (backend.forward.value_or(options.forward) == Forward::nat)
+      if (backend.forward.value_or(service.options.forward) == Forward::nat)
         key.replies.push_back(backend.id);
     return key;
   }

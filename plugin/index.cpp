@@ -161,6 +161,12 @@ std::uint8_t flags_of(std::span<const IndexKey> keys) {
 
 lb_family family_of(const Address& address) { return address.is_v4() ? LB_IPV4 : LB_IPV6; }
 
+void take_options(IndexKey& key, const ServiceOptions& options) {
+  key.fragments = options.fragments == Fragments::hash3;
+  key.ping = options.ping;
+  key.pool = options.pool;
+}
+
 Index build_index(std::span<const IndexKey> keys) {
   Index index;
   if (keys.empty()) return index;

@@ -10,6 +10,7 @@
 
 #include "bpf/abi.h"
 #include "plugin/address.h"
+#include "plugin/options.h"
 #include "plugin/pool.h"
 
 namespace xdplb {
@@ -22,6 +23,9 @@ struct IndexKey {
   Pool pool{};             // source addresses of mode fullnat
   std::vector<BackendId> replies{};  // backends of mode nat; port 0: the service's
 };
+
+// What the options say of the key.
+void take_options(IndexKey& key, const ServiceOptions& options);
 
 struct Index {
   lb_index_ref ref{};  // line is 0: the caller knows where the bytes go

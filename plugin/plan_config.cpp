@@ -85,10 +85,6 @@ BackendChange to_change(const BackendConfig& config, const std::vector<Interface
   return change;
 }
 
-}  // namespace
-
-namespace {
-
 // Of whatever order; none of them is a mask as well.
 unsigned mask_of(std::string_view actions) { return actions.empty() ? 0 : parse_actions(actions); }
 

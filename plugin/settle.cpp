@@ -91,9 +91,7 @@ std::vector<IndexKey> State::with_service(const ServiceId& id,
   auto keys = index_keys();
   auto key = std::ranges::find(keys, id, &IndexKey::id);
   if (key == keys.end()) key = keys.insert(key, {id, LB_SERVICES});  // no backends yet
-  key->fragments = options.fragments == Fragments::hash3;
-  key->ping = options.ping;
-  key->pool = options.pool;
+  take_options(*key, options);
   if (options.forward == Forward::nat && key->replies.empty())
     for (const auto& backend : backends(key->service)) key->replies.push_back(backend.id);
   return keys;
@@ -104,12 +102,7 @@ std::vector<IndexKey> State::index_keys() const {
   std::vector<std::size_t> place(LB_SERVICES, LB_SERVICES);
   for (const auto& service : services()) {
     place[service.number] = keys.size();
-    keys.push_back({service.id,
-                    service.number,
-                    service.fragments == Fragments::hash3,
-                    service.ping,
-                    service.pool,
-                    {}});
+    take_options(keys.emplace_back(IndexKey{service.id, service.number}), service);
   }
   const auto records = pins_.backends();
   for (std::uint32_t handle = 1; handle < records.size(); handle++) {
