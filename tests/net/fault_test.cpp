@@ -9,7 +9,7 @@
 #include <fstream>
 #include <functional>
 
-#include "tests/net/fixture.h"
+#include "tests/net/cli_fixture.h"
 #include "tests/net/injected.h"
 #include "tests/support/other_object.h"
 
@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(a_load_that_is_killed_has_its_key_or_is_not_done) {
   for (const std::string call : {"bpf", "sendto"}) {
     const int calls = count_calls(machine.host, call, line);
     BOOST_TEST(calls > 0);
-    for (int nth = std::max(1, calls - counts(10, 1000)); nth <= calls; nth++)
+    for (int nth = std::max(1, calls - counts(4, 1000)); nth <= calls; nth++)
       BOOST_TEST_CONTEXT("killed at " << call << " " << nth) {
         machine.loader.require("unload --all");
         run_injected(machine.host, call, "signal=KILL", nth, line);

@@ -6,7 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <string>
 
-#include "tests/net/cli_fixture.h"
+#include "tests/support/host.h"
 
 namespace xdplb::test {
 

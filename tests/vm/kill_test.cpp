@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The loader dies at any point: other programs of the chain go on, and the same command completes
-// what it began.
+// The loader dies at any point, or a call of it to bpf() fails: other programs of the chain go on,
+// and the same command completes what it began.
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <iostream>
 #include <utility>
 
+#include "tests/net/injected.h"
 #include "tests/support/bpf_fixture.h"
 #include "tests/support/other_object.h"
 #include "tests/vm/lab.h"
@@ -17,11 +18,10 @@ namespace {
 constexpr int killed = 128 + 9;
 constexpr unsigned points_tried = 6;  // of each command, in the reduced run
 
-BOOST_AUTO_TEST_SUITE(killed_loader)
-
-// Each point from 1 to count, or some of them, the first and the last included.
-std::vector<unsigned> points(unsigned count) {
-  const unsigned tried = full_counts() ? count : std::min(count, points_tried);
+// Each point from 1 to count, or in full counts each of so many, or some of them, the first and the
+// last included.
+std::vector<unsigned> points(unsigned count, unsigned each_of = 1) {
+  const unsigned tried = full_counts() ? count / each_of : std::min(count, points_tried);
   std::vector<unsigned> all;
   for (unsigned i = 0; i < tried; ++i) all.push_back(1 + i * (count - 1) / (tried - 1));
   return all;
@@ -69,6 +69,8 @@ void unload_again(const Lab& lab) {
   }
   BOOST_TEST(!maps_are_left(), outcome.err);
 }
+
+BOOST_AUTO_TEST_SUITE(killed_loader)
 
 BOOST_AUTO_TEST_CASE(during_load) {
   Lab lab;
@@ -150,6 +152,84 @@ BOOST_AUTO_TEST_CASE(load_after_a_killed_unload) {
       check_traffic(lab, "v0", {.ours = !services.empty()});
       unload_again(lab);
     }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// libxdp's calls among them: hundreds, and a guest takes its time. All errors at each call, where
+// there is no chain, is a test of tests/net.
+struct FailingCalls {
+  FailingCalls() {
+    lab.load_filter("v0");
+    lab.load_counter("v0");
+  }
+  ~FailingCalls() { BOOST_TEST(failed > 0U); }
+
+  // It may do without what fails.
+  void fail(const std::string& line, unsigned call) {
+    const Words errors{"ENOMEM", "EPERM", "ENOSPC"};
+    const auto& error = errors[call % errors.size()];
+    const auto hit = run_injected(lab.host, "bpf", "error=" + error, static_cast<int>(call), line);
+    BOOST_TEST(hit.status <= 4, hit.err);
+    BOOST_TEST((hit.status == 0 || hit.err.find("xdp-lb: ") != std::string::npos), hit.err);
+    failed += hit.status != 0 ? 1 : 0;
+  }
+
+  void each_call(const std::string& line, const std::function<void(unsigned)>& action) const {
+    const int calls = count_calls(lab.host, "bpf", line);
+    std::cout << "'" << line << "' calls bpf() " << calls << " times\n";
+    BOOST_REQUIRE(calls > 5);
+    for (const auto call : points(static_cast<unsigned>(calls), 16))
+      BOOST_TEST_CONTEXT("failed: call " << call) { action(call); }
+  }
+
+  Lab lab;
+  unsigned failed = 0;
+};
+
+BOOST_FIXTURE_TEST_SUITE(failing_calls, FailingCalls, *boost::unit_test::precondition(has_strace))
+
+BOOST_AUTO_TEST_CASE(of_load) {
+  each_call("load v0", [&](unsigned call) {
+    unload_again(lab);
+    fail("load v0", call);
+    check_others(lab);
+    const auto again = lab.run("xdp-lb load v0");
+    const bool was_done = again.err.find("loaded on v0 already") != std::string::npos;
+    BOOST_TEST((again.status == 0 || was_done), again.err);
+    check_runs(lab, "v0", true);
+    lab.add_services("v0");
+    check_traffic(lab, "v0", {.filter = true, .ours = true, .counter = true});
+  });
+}
+
+BOOST_AUTO_TEST_CASE(of_unload) {
+  lab.require("xdp-lb load v0");
+  each_call("unload v0", [&](unsigned call) {
+    lab.require("xdp-lb load v0");
+    lab.add_services("v0");
+    fail("unload v0", call);
+    check_others(lab);
+    unload_again(lab);
+    check_traffic(lab, "v0", {.filter = true, .counter = true});
+  });
+}
+
+BOOST_AUTO_TEST_CASE(of_upgrade) {
+  const Members members{.filter = true, .ours = true, .counter = true};
+  lab.require("xdp-lb load v0");
+  lab.add_services("v0");
+  const auto chain = lab.names("v0");
+  auto back = "upgrade -o " + std::string(object_file);
+  auto line = "upgrade -o " + write_other_object(object_file, "/run/other.bpf.o");
+  each_call(line, [&](unsigned call) {
+    std::swap(line, back);
+    fail(line, call);
+    check_traffic(lab, "v0", members);
+    lab.require("xdp-lb " + line);
+    BOOST_TEST(lab.names("v0") == chain, boost::test_tools::per_element());
+    check_traffic(lab, "v0", members);
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
