@@ -139,7 +139,7 @@ Course undisturbed(Rig& rig, const Change& change) {
 // next, but for system calls between them: those are at the end.
 std::vector<Death> deaths(unsigned stores) {
   constexpr unsigned all_at_the_ends = 24;
-  const unsigned step = full_counts() ? 1 : 17;
+  const unsigned step = full_counts() ? 1 : 29;
   std::vector<Death> chosen;
   for (unsigned store = 1; store <= stores; store++) {
     const bool at_end = store + all_at_the_ends > stores;

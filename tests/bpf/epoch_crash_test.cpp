@@ -92,7 +92,7 @@ class Rig : public EpochRig {
 };
 
 std::vector<Death> deaths(unsigned stores) {
-  const unsigned step = full_counts() ? 1 : 13;
+  const unsigned step = full_counts() ? 1 : 23;
   std::vector<Death> chosen;
   for (unsigned store = 1; store <= stores; store++)
     if (store <= 12 || store + 12 > stores || store % step == 0)

@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_SUITE(epoch_life)
 
 BOOST_DATA_TEST_CASE(flows_stay_through_random_changes, data::make(settings), setting) {
   Life life(setting);
-  life.run(full_counts() ? 200'000 : 10'000);
+  life.run(full_counts() ? 200'000 : 6'000);
   life.report();
 }
 

@@ -269,7 +269,7 @@ BOOST_AUTO_TEST_CASE(pipeline) {
   if (full_counts())
     campaign.run(2'000'000, 1'000'000);
   else
-    campaign.run(100'000, 60'000);
+    campaign.run(50'000, 30'000);
   campaign.print();
   for (const auto& name : pipeline_classes())
     BOOST_TEST(campaign.count(name) > 0U, "none: " << name);

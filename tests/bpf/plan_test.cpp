@@ -219,7 +219,7 @@ BOOST_AUTO_TEST_CASE(a_death_anywhere_is_completed_by_the_same_again,
   const auto stores = run_until(site, {0, Moment::before}, change).stores;
   const auto whole = meaning(site);
   BOOST_TEST_REQUIRE(stores > 50U);
-  const unsigned step = full_counts() ? 1 : 1 + stores / 60;
+  const unsigned step = full_counts() ? 1 : 1 + stores / 30;
   for (unsigned store = 1; store <= stores; store += step)
     BOOST_TEST_CONTEXT("store " << store << " of " << stores) {
       restart();
