@@ -55,6 +55,13 @@ bool maps_are_left() {
   return std::filesystem::exists(pin_folder) && !std::filesystem::is_empty(pin_folder);
 }
 
+void load_again(const Lab& lab) {
+  const auto outcome = lab.run("xdp-lb load v0");
+  const bool was_done = outcome.err.find("loaded on v0 already") != std::string::npos;
+  BOOST_TEST((outcome.status == 0 || was_done), outcome.err);
+  check_runs(lab, "v0", true);
+}
+
 // The same command again, or what it then says, leaves nothing of ours.
 void unload_again(const Lab& lab) {
   const auto outcome = lab.run("xdp-lb unload v0");
@@ -81,10 +88,7 @@ BOOST_AUTO_TEST_CASE(during_load) {
   for (const auto point : points(count)) BOOST_TEST_CONTEXT("killed before change " << point) {
       kill_at(lab, "xdp-lb load v0", point);
       check_others(lab);
-      const auto again = lab.run("xdp-lb load v0");
-      const bool was_done = again.err.find("loaded on v0 already") != std::string::npos;
-      BOOST_TEST((again.status == 0 || was_done), again.err);
-      check_runs(lab, "v0", true);
+      load_again(lab);
       lab.add_services("v0");
       check_traffic(lab, "v0", {.filter = true, .ours = true, .counter = true});
       unload_again(lab);
@@ -144,9 +148,7 @@ BOOST_AUTO_TEST_CASE(load_after_a_killed_unload) {
       lab.require("xdp-lb load v0");
       lab.add_services("v0");
       kill_at(lab, "xdp-lb unload v0", point);
-      const auto again = lab.run("xdp-lb load v0");
-      const bool was_there = again.err.find("loaded on v0 already") != std::string::npos;
-      BOOST_TEST((again.status == 0 || was_there), again.err);
+      load_again(lab);
       const auto services = nlohmann::json::parse(lab.require("xdp-lb service list -j"));
       BOOST_TEST((services.empty() || services.size() == 2U));
       check_traffic(lab, "v0", {.ours = !services.empty()});
@@ -194,10 +196,7 @@ BOOST_AUTO_TEST_CASE(of_load) {
     unload_again(lab);
     fail("load v0", call);
     check_others(lab);
-    const auto again = lab.run("xdp-lb load v0");
-    const bool was_done = again.err.find("loaded on v0 already") != std::string::npos;
-    BOOST_TEST((again.status == 0 || was_done), again.err);
-    check_runs(lab, "v0", true);
+    load_again(lab);
     lab.add_services("v0");
     check_traffic(lab, "v0", {.filter = true, .ours = true, .counter = true});
   });
