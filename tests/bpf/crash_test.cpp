@@ -15,6 +15,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(crash)
+
 namespace {
 
 const auto quiet = ServiceId::parse("192.0.2.10:80/tcp");      // changed by nobody
@@ -174,8 +176,6 @@ bool check_death(Rig& rig, const Change& change, const Course& course, const Dea
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(crash)
 
 BOOST_AUTO_TEST_CASE(at_each_store, *boost::unit_test::precondition(traps)) {
   Rig rig;

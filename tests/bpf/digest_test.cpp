@@ -11,6 +11,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(digest)
+
 namespace {
 
 const auto id = ServiceId::parse("192.0.2.10:80/tcp");
@@ -39,8 +41,6 @@ struct Node : EpochRig {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(digest)
 
 BOOST_AUTO_TEST_CASE(equal_where_decisions_are) {
   Node one;

@@ -15,6 +15,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(epoch_crash, *boost::unit_test::precondition(traps))
+
 namespace {
 
 const auto id = ServiceId::parse("192.0.2.10:80/tcp");
@@ -101,8 +103,6 @@ std::vector<Death> deaths(unsigned stores) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(epoch_crash, *boost::unit_test::precondition(traps))
 
 BOOST_AUTO_TEST_CASE(flows_stay_where_they_are_wherever_a_change_dies) {
   Rig rig;

@@ -13,6 +13,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(epoch_rules)
+
 namespace {
 
 namespace data = boost::unit_test::data;
@@ -22,8 +24,6 @@ const auto udp = ServiceId::parse("192.0.2.10:80/udp");
 constexpr std::uint32_t half = 600;
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(epoch)
 
 // An entry that another service's flow left under the same number means nothing here.
 BOOST_AUTO_TEST_CASE(entries_of_other_services_are_not_followed) {

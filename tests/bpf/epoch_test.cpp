@@ -13,6 +13,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(epoch)
+
 namespace {
 
 const auto tcp = ServiceId::parse("192.0.2.10:80/tcp");
@@ -22,8 +24,6 @@ constexpr std::uint32_t half = 600;
 bool is_confirmed(std::uint64_t entry) { return (entry & LB_EXCEPTION_CONFIRMED) != 0; }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(epoch)
 
 BOOST_AUTO_TEST_CASE(flows_of_clean_slots_are_not_remembered) {
   Changed rig(tcp);

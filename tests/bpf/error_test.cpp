@@ -14,6 +14,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(errors)
+
 namespace {
 
 const ServiceId first = ServiceId::parse("192.0.2.10:80/tcp");
@@ -48,8 +50,6 @@ struct Services : Balancer {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(errors)
 
 BOOST_AUTO_TEST_CASE(change_nothing) {
   Services services;

@@ -10,6 +10,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(forward)
+
 namespace {
 
 constexpr std::uint32_t other_ifindex = 4711;
@@ -56,8 +58,6 @@ const std::vector<std::vector<std::uint16_t>> taggings{
 const Bytes four_options{7, 4, 4, 0};
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(forward)
 
 BOOST_AUTO_TEST_CASE(ipv4_tagged_and_with_options) {
   for (const auto& tags : taggings)

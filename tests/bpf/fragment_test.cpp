@@ -11,6 +11,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(fragments_and_affinity)
+
 namespace {
 
 constexpr std::uint16_t backends = 7;
@@ -60,8 +62,6 @@ ServiceChange fragments(Fragments what) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(fragments_and_affinity)
 
 BOOST_AUTO_TEST_CASE(hash3_keeps_all_of_a_source_together) {
   for (const auto& vip : vips) {

@@ -9,6 +9,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(large_frame)
+
 namespace {
 
 const std::string tcp4 = "192.0.2.10:80/tcp";
@@ -44,8 +46,6 @@ boost::test_tools::assertion_result can_shorten(boost::unit_test::test_unit_id) 
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(large_frame)
 
 BOOST_AUTO_TEST_CASE(in_several_buffers) {
   const std::vector<Case> cases{

@@ -9,6 +9,8 @@
 
 namespace xdplb::test {
 
+BOOST_FIXTURE_TEST_SUITE(fullnat, WithLinks)
+
 namespace {
 
 const auto& families = nat_families();
@@ -25,8 +27,6 @@ std::uint32_t number_of(FullnatNetwork& network, const NatFamily& family, std::u
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(fullnat, WithLinks)
 
 BOOST_AUTO_TEST_CASE(there_and_back) {
   FullnatNetwork network;

@@ -10,6 +10,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(icmp_errors)
+
 namespace {
 
 constexpr std::uint16_t backends = 5;
@@ -55,8 +57,6 @@ Bytes cut(Bytes packet, std::size_t size) {
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(icmp_errors)
 
 // Eight bytes of the transport are enough, for every type of error.
 BOOST_AUTO_TEST_CASE(go_where_the_flow_goes) {

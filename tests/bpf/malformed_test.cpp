@@ -11,6 +11,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(malformed)
+
 namespace {
 
 const std::string tcp4 = "192.0.2.10:80/tcp";
@@ -68,8 +70,6 @@ void check_damage(Balancer& balancer, const Damage& damage, const Address& vip,
 }
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(malformed)
 
 BOOST_AUTO_TEST_CASE(ipv4) {
   const std::vector<Damage> table{

@@ -11,6 +11,8 @@
 
 namespace xdplb::test {
 
+BOOST_AUTO_TEST_SUITE(model)
+
 namespace {
 
 constexpr std::size_t flows = 20'000;
@@ -98,8 +100,6 @@ struct Services : Balancer {
 };
 
 }  // namespace
-
-BOOST_AUTO_TEST_SUITE(model)
 
 BOOST_AUTO_TEST_CASE(through_changes_of_backends) {
   Services services;

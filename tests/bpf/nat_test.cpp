@@ -8,6 +8,8 @@
 
 namespace xdplb::test {
 
+BOOST_FIXTURE_TEST_SUITE(nat, WithLinks)
+
 namespace {
 
 const auto& families = nat_families();
@@ -46,8 +48,6 @@ Bytes error_about(const Family& family, PacketSpec outer, int type, const Bytes&
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(nat, WithLinks)
 
 BOOST_AUTO_TEST_CASE(packets_of_clients) {
   Network network;

@@ -10,6 +10,8 @@
 
 namespace xdplb::test {
 
+BOOST_FIXTURE_TEST_SUITE(next_hop, WithLinks)
+
 namespace {
 
 constexpr Mac first_mac{0x02, 1, 2, 3, 4, 5};
@@ -93,8 +95,6 @@ Network& network() {
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(next_hop, WithLinks)
 
 BOOST_AUTO_TEST_CASE(same_and_other_interface) {
   for (const auto& family : families) {

@@ -12,6 +12,8 @@
 #include "tests/bpf/icmp_frames.h"
 
 namespace xdplb::test {
+BOOST_AUTO_TEST_SUITE(peer_node)
+
 namespace {
 
 const std::string tcp4 = "192.0.2.10:80/tcp";
@@ -39,8 +41,6 @@ void check_both(Node& node, const std::string& name, PacketSpec packet, const Ou
   packet.src = peer;
   check(node, {name + ", of the peer", packet, passes(LB_FROM_PEER, service)});
 }
-
-BOOST_AUTO_TEST_SUITE(peer_node)
 
 BOOST_AUTO_TEST_CASE(its_frames_are_not_balanced_again) {
   Node node;

@@ -9,8 +9,6 @@
 
 namespace xdplb::test {
 
-namespace {
-
 void append(Bytes& bytes, const Bytes& more) {
   bytes.insert(bytes.end(), more.begin(), more.end());
 }
@@ -23,6 +21,8 @@ void append16(Bytes& bytes, std::size_t value) {
 Bytes part(const Bytes& frame, std::size_t from, std::size_t to) {
   return {frame.begin() + static_cast<long>(from), frame.begin() + static_cast<long>(to)};
 }
+
+namespace {
 
 // RFC 9293 3.1, RFC 768, RFC 8200 8.1
 Bytes pseudo_header(const Bytes& frame, const Parsed& packet) {

@@ -9,6 +9,10 @@
 
 namespace xdplb::test {
 
+void append(Bytes& bytes, const Bytes& more);
+void append16(Bytes& bytes, std::size_t value);
+Bytes part(const Bytes& frame, std::size_t from, std::size_t to);
+
 unsigned hops_left(const Bytes& frame, const Parsed& packet);
 // Bytes that the backend's mode adds.
 unsigned overhead(const PipelineBackend& backend);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tests/bpf/pipeline_bytes.h"
 #include "tests/support/checksum_model.h"
 
 namespace xdplb::test {
@@ -17,19 +18,6 @@ struct Place {
   bool v4;
   std::uint8_t proto;
 };
-
-Bytes part(const Bytes& frame, std::size_t from, std::size_t to) {
-  return {frame.begin() + static_cast<long>(from), frame.begin() + static_cast<long>(to)};
-}
-
-void append(Bytes& bytes, const Bytes& more) {
-  bytes.insert(bytes.end(), more.begin(), more.end());
-}
-
-void append16(Bytes& bytes, std::size_t value) {
-  bytes.push_back(static_cast<std::uint8_t>(value >> 8));
-  bytes.push_back(static_cast<std::uint8_t>(value));
-}
 
 // What a checksum becomes with the bytes that it covers: computed over all of them where it was
 // right, and else wrong by as much as it was (RFC 1624, equation 3).

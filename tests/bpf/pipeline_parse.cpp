@@ -13,7 +13,7 @@ namespace {
 constexpr unsigned max_extensions = 7;
 constexpr unsigned max_quoted_extensions = 4;
 // An ICMP message that starts behind this is none of ours.
-constexpr std::size_t far_into_the_frame = 0x3ff;
+constexpr std::size_t last_message = 0x3ff;
 
 const std::set<unsigned> extension_types{0, 43, 44, 51, 60};
 
@@ -191,7 +191,7 @@ Parsed parse(const Bytes& frame) {
 
 Quote quoted(const Bytes& frame, const Parsed& message) {
   Quote quote;
-  if (message.l4 > far_into_the_frame || !is_error(message, frame[message.l4])) return quote;
+  if (message.l4 > last_message || !is_error(message, frame[message.l4])) return quote;
   try {
     const auto at = message.l4 + 8;
     const auto walk = message.family == LB_IPV4 ? read_quoted_ipv4(frame, message, at, quote)

@@ -43,7 +43,7 @@ void sum_tcp(Bytes& frame, const Family& family, std::size_t l3) {
   put16(frame, l4 + 16, checksum(covered));
 }
 
-Bytes reset(const Family& family, const PacketSpec& asked, std::uint8_t flags, Numbers numbers) {
+Bytes reset(const Family& family, const PacketSpec& asked, std::uint8_t flags, TcpNumbers numbers) {
   auto spec = answer_to(family, asked, proto_tcp, 0);
   spec.flags = flags;
   auto frame = build(spec);

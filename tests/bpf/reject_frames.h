@@ -12,11 +12,11 @@ void put32(Bytes& frame, std::size_t at, std::uint32_t value);
 // The TCP checksum anew, of a packet without options or extension headers.
 void sum_tcp(Bytes& frame, const Family& family, std::size_t l3);
 
-struct Numbers {
+struct TcpNumbers {
   std::uint32_t seq;
   std::uint32_t ack;
 };
-Bytes reset(const Family& family, const PacketSpec& asked, std::uint8_t flags, Numbers numbers);
+Bytes reset(const Family& family, const PacketSpec& asked, std::uint8_t flags, TcpNumbers numbers);
 Bytes unreachable(const Family& family, const PacketSpec& asked, const Bytes& frame);
 
 }  // namespace xdplb::test

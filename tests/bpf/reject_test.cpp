@@ -51,7 +51,7 @@ void check_answered(Rejecting& balancer, const Family& family, const PacketSpec&
 }
 
 // A segment from SEQ on, and what is told of it.
-constexpr Numbers sent{0xfffffffe, 0x89abcdef};
+constexpr TcpNumbers sent{0xfffffffe, 0x89abcdef};
 
 Bytes segment(const Family& family, const PacketSpec& spec) {
   auto frame = build(spec);

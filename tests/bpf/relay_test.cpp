@@ -12,13 +12,13 @@
 
 namespace xdplb::test {
 
+BOOST_FIXTURE_TEST_SUITE(relaying, WithLinks)
+
 namespace {
 
 constexpr std::uint16_t vlan_id = 0x123;
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(relaying, WithLinks)
 
 // From the least that is enough to all of the packet; an odd length as well.
 BOOST_AUTO_TEST_CASE(the_client_is_told_by_what_is_quoted) {

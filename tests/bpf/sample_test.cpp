@@ -79,8 +79,6 @@ void check_sample(const lb_sample& sample, const Bytes& frame, lb_reason reason)
              boost::test_tools::per_element());
 }
 
-}  // namespace
-
 BOOST_FIXTURE_TEST_SUITE(sample, Followed)
 
 BOOST_AUTO_TEST_CASE(of_both_programs) {
@@ -179,4 +177,5 @@ BOOST_AUTO_TEST_CASE(for_one_at_a_time) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+}  // namespace
 }  // namespace xdplb::test

@@ -18,7 +18,6 @@ namespace xdplb::test {
 namespace {
 
 constexpr std::uint32_t no_device = 4711;
-constexpr std::uint16_t vlan_id = 0x2a5;
 constexpr Mac neighbour_mac{0x02, 0x51, 0x52, 0x53, 0x54, 0x55};
 constexpr Mac gateway_mac{0x02, 0x61, 0x62, 0x63, 0x64, 0x65};
 
@@ -98,7 +97,7 @@ std::vector<Place> kernel_places() {
   meet(locked, "in0");
   meet(tagged, "tagged0");
   tagged.way.tags = Way::one;
-  tagged.way.vlan = vlan_id;
+  tagged.way.vlan = scene_vlan;
   tagged.way.ifindex = links().in;
   meet(gateway, "out0", gateway_mac);
   route(behind, "via " + gateway.v4, "via " + gateway.v6);
@@ -158,7 +157,7 @@ Scene::Scene() {
   mtus_ = {{links().in, 1500}, {links().out, 1500}, {ifindex_of("tight0"), 1300}};
   egress_ = {links().in, links().out};
   for (const auto ifindex : egress_) open_egress(ifindex);
-  const lb_vlan vlan{links().in, vlan_id, 0};
+  const lb_vlan vlan{links().in, scene_vlan, 0};
   const auto key = ifindex_of("tagged0");
   if (::bpf_map_update_elem(pins().vlans().get(), &key, &vlan, BPF_ANY) != 0)
     throw SystemError(errno, "naming a VLAN device");

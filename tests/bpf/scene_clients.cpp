@@ -9,8 +9,6 @@ namespace xdplb::test {
 
 namespace {
 
-constexpr std::uint16_t vlan_id = 0x2a5;
-
 // A way, and how the kernel is told of it: the device of the gateway's neighbour entry, if there is
 // one.
 struct Route {
@@ -32,7 +30,7 @@ std::vector<Route> routes() {
   };
   auto tagged = way("tagged0", 1500);
   tagged.tags = Way::one;
-  tagged.vlan = vlan_id;
+  tagged.vlan = scene_vlan;
   tagged.ifindex = links().in;
   return {{"via 10.9.1.170", "via 2001:db8:a::170", "out0", way("out0", 1500)},
           {"via 10.9.2.170", "via 2001:db8:b::170", "tight0", way("tight0", 1300)},

@@ -13,6 +13,8 @@
 #include "tests/bpf/packed.h"
 
 namespace xdplb::test {
+BOOST_AUTO_TEST_SUITE(second_hop)
+
 namespace {
 
 namespace data = boost::unit_test::data;
@@ -24,8 +26,6 @@ Balancer& balancer() {
   static Balancer made;
   return made;
 }
-
-BOOST_AUTO_TEST_SUITE(second_hop)
 
 BOOST_DATA_TEST_CASE(goes_to_the_other,
                      data::make(modes) * data::make({true, false}) * data::make({true, false}),

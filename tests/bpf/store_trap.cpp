@@ -36,7 +36,7 @@ struct Range {
 std::array<Range, 4> ranges;
 std::array<std::byte*, 2> open_pages;  // a store may lie across two
 std::size_t page;
-Death told;
+Death awaited;
 volatile unsigned* stores;
 
 void protect(std::byte* data, std::size_t size, int access) {
@@ -57,7 +57,7 @@ void single_step(void* context, bool on) {
 void on_store(int, siginfo_t* info, void* context) {
   if (!in_maps(info->si_addr)) ::_exit(strayed);
   *stores = *stores + 1;
-  if (*stores == told.store && told.moment == Moment::before) ::_exit(died);
+  if (*stores == awaited.store && awaited.moment == Moment::before) ::_exit(died);
   auto* data = static_cast<std::byte*>(info->si_addr);
   data -= reinterpret_cast<std::uintptr_t>(data) % page;
   open_pages[open_pages[0] == nullptr ? 0 : 1] = data;
@@ -67,7 +67,7 @@ void on_store(int, siginfo_t* info, void* context) {
 
 void on_step(int, siginfo_t*, void* context) {
   single_step(context, false);
-  if (*stores == told.store) ::_exit(died);
+  if (*stores == awaited.store) ::_exit(died);
   for (auto*& data : open_pages)
     if (data != nullptr) protect(std::exchange(data, nullptr), page, PROT_READ);
 }
@@ -110,7 +110,7 @@ Ending run_until(const Balancer& balancer, const Death& death,
       ::mmap(nullptr, sizeof(unsigned), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) throw SystemError(errno, "sharing a counter with a child");
   stores = static_cast<volatile unsigned*>(shared);
-  told = death;
+  awaited = death;
   const pid_t pid = ::fork();
   if (pid == 0) child(balancer, change);
   int status = 0;

@@ -12,6 +12,8 @@
 
 namespace xdplb::test {
 
+BOOST_FIXTURE_TEST_SUITE(too_big, WithLinks)
+
 namespace {
 
 constexpr Mac neighbour{0x02, 1, 2, 3, 4, 5};
@@ -96,8 +98,6 @@ void check_told(Network& balancer, const Family& family, const PacketSpec& spec,
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(too_big, WithLinks)
 
 BOOST_AUTO_TEST_CASE(the_client_is_told_from_one_byte_on) {
   Network balancer;

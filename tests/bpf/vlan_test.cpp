@@ -12,6 +12,8 @@
 
 namespace xdplb::test {
 
+BOOST_FIXTURE_TEST_SUITE(vlan, WithLinks)
+
 namespace {
 
 constexpr Mac mac{0x02, 0xaa, 1, 2, 3, 4};
@@ -60,8 +62,6 @@ Bytes retagged(Bytes frame) {
 }
 
 }  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(vlan, WithLinks)
 
 BOOST_AUTO_TEST_CASE(tags_fit_the_way_out) {
   Vlan balancer;

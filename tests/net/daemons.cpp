@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 namespace xdplb::test {
 
@@ -56,19 +57,19 @@ void start_bgp_router(Host& router, const std::vector<BgpNode>& nodes) {
 }
 
 pid_t start_route_server(Host& host, const std::vector<Spoken>& all) {
-  std::string text = "router id 10.2.0.11;\nprotocol device {}\n";
+  std::ostringstream text;
+  text << "router id 10.2.0.11;\nprotocol device {}\n";
   for (const auto& [vip, by] : all) {
     const bool v4 = by.find(':') == std::string::npos;
-    text += std::string("protocol static { ") + (v4 ? "ipv4" : "ipv6") + "; route " + vip +
-            (v4 ? "/32" : "/128") + " via " + by + "; }\n";
+    text << "protocol static { " << (v4 ? "ipv4" : "ipv6") << "; route " << vip
+         << (v4 ? "/32" : "/128") << " via " << by << "; }\n";
   }
   for (const auto& [family, router] : {std::pair{"ipv4", "10.2.0.1"}, {"ipv6", "fd00:2::1"}})
-    text += std::string("protocol bgp { local as 64513; neighbor ") + router + " as 64512; " +
-            family +
-            " { import none; next hop keep; add paths tx;\n"
+    text << "protocol bgp { local as 64513; neighbor " << router << " as 64512; " << family
+         << " { import none; next hop keep; add paths tx;\n"
             "  export filter { bgp_next_hop = gw; accept; }; }; }\n";
   const std::string file = "/run/route-server.conf";
-  std::ofstream(file) << text;
+  std::ofstream(file) << text.str();
   return start_bird(host, file);
 }
 

@@ -22,7 +22,7 @@ namespace {
 constexpr std::uint16_t backend_port = 5353;
 constexpr int short_life = 3;  // hops: ends at the router behind the balancer, either way
 constexpr int long_life = 64;
-constexpr int patience = 3000;  // milliseconds
+constexpr int most_wait = 3000;  // milliseconds
 
 void set(const Fd& socket, bool v4, int v4_option, int v6_option, int value) {
   if (::setsockopt(socket.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? v4_option : v6_option, &value,
@@ -61,7 +61,7 @@ std::string offender(const sock_extended_err* error) {
 // "TYPE/CODE from ADDRESS" of the next error that the socket hears of.
 std::string next_error(const Fd& socket) {
   pollfd ready{socket.get(), 0, 0};
-  if (::poll(&ready, 1, patience) != 1) return "none";
+  if (::poll(&ready, 1, most_wait) != 1) return "none";
   alignas(cmsghdr) std::array<char, 512> control{};
   msghdr message{};
   message.msg_control = control.data();

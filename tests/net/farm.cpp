@@ -17,7 +17,7 @@ namespace xdplb::test {
 
 namespace {
 
-constexpr timeval patience{60, 0};
+constexpr timeval server_patience{60, 0};
 
 template <typename Condition>
 int count(const std::vector<Contact>& contacts, Condition condition) {
@@ -45,13 +45,13 @@ void give_addresses(const Site& site) {
   site.client.sysctl("ipv6/ip_nonlocal_bind", "1");
 }
 
-}  // namespace
-
-std::string to_string(Fate fate) {
+std::string name_of(Fate fate) {
   static const std::array<std::string, 6> names{"opening", "open",   "reset",
                                                 "ended",   "silent", "mixed up"};
   return names.at(static_cast<std::size_t>(fate));
 }
+
+}  // namespace
 
 std::string Contact::owner() const { return backend == 0 ? "" : "web" + std::to_string(backend); }
 
@@ -83,7 +83,7 @@ std::string Report::text() const {
     for (const auto& contact : *contacts)
       if (contact.is_broken())
         kinds[(contacts == &live ? "" : "fresh, ") + contact.owner() + " " +
-              to_string(contact.fate)]++;
+              name_of(contact.fate)]++;
   std::string text;
   for (const auto& [kind, number] : kinds) text += "\n  " + kind + ": " + std::to_string(number);
   return text;
@@ -128,7 +128,7 @@ Farm::Farm(Site& site, const TestService& service) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw SystemError(errno, "making a line to the farm");
   line_ = Fd(ends[0]);
-  ::setsockopt(line_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  ::setsockopt(line_.get(), SOL_SOCKET, SO_RCVTIMEO, &server_patience, sizeof(server_patience));
   const Fd theirs(ends[1]);
   site.client.start([&] { return run_farm(theirs, service.endpoint()); });
 }

@@ -23,7 +23,6 @@ enum class Fate : int {
   silent,  // no answer for many seconds
   mixed    // an answer to something else
 };
-std::string to_string(Fate fate);
 
 struct Contact {
   Endpoint from;

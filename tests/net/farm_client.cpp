@@ -23,10 +23,10 @@ using Number = std::uint64_t;
 constexpr Number the_line = 0;
 constexpr std::int64_t ms = 1'000'000;
 constexpr auto tick = 5 * ms;
-constexpr auto pause = 150 * ms;        // between the questions on a connection
-constexpr auto patience = 15'000 * ms;  // with one that says nothing
-constexpr int most_fresh = 32;          // at a time
-constexpr int most_awaited = 128;       // a veth's ring holds 256 packets
+constexpr auto pause = 150 * ms;               // between the questions on a connection
+constexpr auto client_patience = 15'000 * ms;  // with one that says nothing
+constexpr int most_fresh = 32;                 // at a time
+constexpr int most_awaited = 128;              // a veth's ring holds 256 packets
 
 struct Connection {
   Contact contact;
@@ -174,7 +174,7 @@ class Clients {
   void tend(Number number, Connection& connection, std::int64_t now) {
     const auto fate = connection.contact.fate;
     if (fate > Fate::open || (fate == Fate::open && connection.fresh)) return;
-    const bool silent = now - connection.last > patience;
+    const bool silent = now - connection.last > client_patience;
     if (fate == Fate::opening || connection.waits) {
       if (silent) settle(connection, Fate::silent);
       return;

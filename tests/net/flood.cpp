@@ -18,7 +18,7 @@ namespace xdplb::test {
 namespace {
 
 constexpr std::size_t batch = 64;
-constexpr double patience = 300;  // seconds
+constexpr double most_seconds = 300;  // seconds
 
 Fd packet_socket(unsigned ifindex) {
   Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));  // hears nothing
@@ -84,7 +84,7 @@ void flood(Site& site, const TestService& service, int count) {
   const auto ifindex = site.client.ifindex("eth0");
   const auto sender =
       site.client.start([&] { return send_flood(packet_socket(ifindex), spec, count); });
-  const bool sent = wait_until([&] { return !Host::runs(sender); }, patience);
+  const bool sent = wait_until([&] { return !Host::runs(sender); }, most_seconds);
   site.client.stop(sender);
   if (!sent) throw std::runtime_error("the flood doesn't end");
 }

@@ -19,8 +19,8 @@ namespace {
 
 namespace data = boost::unit_test::data;
 
-constexpr int tag = 5 << 13 | 100;  // priority 5, VLAN 100
-constexpr int wire_vlan = 0x0081;   // ETH_P_8021Q, ETH_P_ARP as the packet has them
+constexpr int vlan_tag = 5 << 13 | 100;  // priority 5, VLAN 100
+constexpr int wire_vlan = 0x0081;        // ETH_P_8021Q, ETH_P_ARP as the packet has them
 constexpr int wire_arp = 0x0608;
 
 bpf_insn insn(unsigned code, unsigned dst, unsigned src, int offset, int immediate) {
@@ -38,7 +38,7 @@ std::vector<bpf_insn> tag_program() {
   return {insn(BPF_LDX | BPF_MEM | BPF_W, 2, 1, offsetof(__sk_buff, protocol), 0),
           insn(BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 3, wire_arp),
           insn(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, wire_vlan),
-          insn(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, tag),
+          insn(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, vlan_tag),
           insn(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_vlan_push),
           insn(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
           insn(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)};
@@ -89,7 +89,7 @@ BOOST_DATA_TEST_CASE(tags_are_kept_with_static_next_hops, data::make(modes) * da
                    mac + "%eth0");
   }
   service.believe(members);
-  Tap with_tag(site.router, "lb0", tagged(tag));
+  Tap with_tag(site.router, "lb0", tagged(vlan_tag));
   Flows flows(v4);
   const int count = counts(500, 5000);
   check_connections(site, service, flows, count);

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(bad_next_hops) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_AUTO_TEST_SUITE(number)
+BOOST_AUTO_TEST_SUITE(numbers)
 
 BOOST_AUTO_TEST_CASE(bounds) {
   constexpr auto most = std::numeric_limits<unsigned long>::max();

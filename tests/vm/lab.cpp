@@ -18,7 +18,7 @@ namespace xdplb::test {
 namespace {
 
 constexpr auto counter_pins = "/sys/fs/bpf/count";
-constexpr double patience = 3;  // seconds that a burst may take
+constexpr double burst_time = 3;  // seconds that a burst may take
 constexpr auto surplus_time = std::chrono::milliseconds(30);
 
 void mount_bpffs() {
@@ -112,7 +112,7 @@ void Lab::add_services(const std::string& ifname) const {
     require("xdp-lb service add --slots 256 " + service);
     for (unsigned number = 1; number <= (port == balanced_port ? 2 : 1); ++number)
       require("xdp-lb backend add " + service + " 10.0.0." + std::to_string(number) +
-              " --next-hop " + to_string(backend_mac(number)) + "%" + ifname);
+              " --next-hop " + to_string(wire_mac(number)) + "%" + ifname);
   }
 }
 
@@ -135,7 +135,7 @@ Traffic Lab::exchange(const std::string& ifname, const Traffic& awaited, unsigne
       seen.by_port[port].counted = static_cast<unsigned>(counted(port) - count);
     return seen == awaited;
   };
-  wait_until(look, patience);
+  wait_until(look, burst_time);
   std::this_thread::sleep_for(surplus_time);
   look();
   return seen;
@@ -155,7 +155,7 @@ void Lab::flood(const std::string& ifname, const Members& members,
   do {
     for (const auto port : {balanced_port, blocked_port, other_port}) wire.send(port, burst, 10);
     sent += burst;
-  } while (wait_until(look, patience) && more());
+  } while (wait_until(look, burst_time) && more());
   std::this_thread::sleep_for(surplus_time);
   look();
   BOOST_TEST_MESSAGE(sent << " packets to each port");

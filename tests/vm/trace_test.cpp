@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr auto service = "192.0.2.10:80/tcp";
-constexpr auto tunnel = "192.0.2.11:80/tcp";
+constexpr auto tunnelled = "192.0.2.11:80/tcp";
 
 PacketSpec spec_to(const std::string& address, std::uint16_t sport) {
   PacketSpec spec;
@@ -59,9 +59,9 @@ BOOST_AUTO_TEST_CASE(beside_a_filter_and_a_counter, *boost::unit_test::label("sm
   lab.require("xdp-lb load v0");
   lab.load_counter("v0");
   lab.add_services("v0");
-  lab.require("xdp-lb service add --slots 256 --forward ipip " + std::string(tunnel));
-  lab.require("xdp-lb backend add " + std::string(tunnel) + " 10.0.0.1 --next-hop " +
-              to_string(backend_mac(1)) + "%v0");
+  lab.require("xdp-lb service add --slots 256 --forward ipip " + std::string(tunnelled));
+  lab.require("xdp-lb backend add " + std::string(tunnelled) + " 10.0.0.1 --next-hop " +
+              to_string(wire_mac(1)) + "%v0");
   const auto world = lab.world();
 
   const auto outcome = lab.run("xdp-lb trace -j --pcap " + write_flows());

@@ -24,7 +24,7 @@ namespace xdplb::test {
 
 namespace {
 
-void check(bool good, const std::string& doing) {
+void ensure(bool good, const std::string& doing) {
   if (!good) throw SystemError(errno, doing);
 }
 
@@ -111,22 +111,22 @@ Traced run_traced(const Host& host, const Words& command,
                   const std::function<At(unsigned, Change)>& then) {
   const std::string output = "/run/traced";
   const pid_t process = ::fork();
-  check(process >= 0, "starting a process");
+  ensure(process >= 0, "starting a process");
   if (process == 0) become(host, command, output);
 
   Traced traced;
   int status = 0;
-  check(::waitpid(process, &status, 0) == process && WIFSTOPPED(status), "starting to trace");
-  check(
+  ensure(::waitpid(process, &status, 0) == process && WIFSTOPPED(status), "starting to trace");
+  ensure(
       ::ptrace(PTRACE_SETOPTIONS, process, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0,
       "setting options of ptrace");
   while (WIFSTOPPED(status)) {
     const auto change = next_change(process, status);
     if (change && then(++traced.points, *change) == At::kill)
-      check(::kill(process, SIGKILL) == 0, "killing");
+      ensure(::kill(process, SIGKILL) == 0, "killing");
     else
-      check(::ptrace(PTRACE_SYSCALL, process, nullptr, nullptr) == 0, "tracing");
-    check(::waitpid(process, &status, 0) == process, "waiting for a traced process");
+      ensure(::ptrace(PTRACE_SYSCALL, process, nullptr, nullptr) == 0, "tracing");
+    ensure(::waitpid(process, &status, 0) == process, "waiting for a traced process");
   }
   traced.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   traced.out = contents(output);

@@ -47,7 +47,7 @@ Mac destination(const Bytes& frame) {
 }
 
 bool is_balanced(const Bytes& frame) {
-  return (destination(frame) == backend_mac(1) || destination(frame) == backend_mac(2)) &&
+  return (destination(frame) == wire_mac(1) || destination(frame) == wire_mac(2)) &&
          frame[ttl_at] == sent_ttl - 1;
 }
 
@@ -64,7 +64,7 @@ void each_frame(const Fd& socket, const std::function<void(const Bytes&)>& look)
 
 }  // namespace
 
-Mac backend_mac(unsigned number) {
+Mac wire_mac(unsigned number) {
   return {0x02, 0x00, 0x5e, 0x00, 0x53, static_cast<std::uint8_t>(0x80 + number)};
 }
 

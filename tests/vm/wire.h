@@ -18,7 +18,7 @@ inline constexpr auto client_address = "198.51.100.7";
 inline constexpr auto vip_address = "192.0.2.10";
 
 // One of two backends' link addresses.
-Mac backend_mac(unsigned number);
+Mac wire_mac(unsigned number);
 
 struct Seen {
   unsigned balanced = 0;  // came back, for a backend, with one hop less to live
