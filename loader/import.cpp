@@ -11,7 +11,7 @@ namespace xdplb {
 
 namespace {
 
-std::string lines_of(const Left& left) {
+std::string line_numbers(const Left& left) {
   auto text = std::to_string(left.from);
   if (left.to != left.from) text += "-" + std::to_string(left.to);
   return text;
@@ -21,7 +21,7 @@ void print(const Imported& imported, const std::string& file) {
   std::cout << "# imported from " << file << "; interfaces and all else are in xdp-lb.toml(5)\n"
             << to_text(imported.config);
   for (const auto& left : imported.left)
-    std::cerr << file << ":" << lines_of(left) << ": " << left.text << "\n";
+    std::cerr << file << ":" << line_numbers(left) << ": " << left.text << "\n";
 }
 
 Json to_json(const Imported& imported) {

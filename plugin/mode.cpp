@@ -11,16 +11,16 @@ namespace xdplb {
 namespace {
 
 template <typename Choice>
-using Words = std::span<const std::pair<Choice, std::string_view>>;
+using Spellings = std::span<const std::pair<Choice, std::string_view>>;
 
 template <typename Choice>
-std::string_view word_of(Words<Choice> words, Choice choice) {
+std::string_view word_of(Spellings<Choice> words, Choice choice) {
   const auto found = std::ranges::find(words, choice, [](const auto& word) { return word.first; });
   return found == words.end() ? words.front().second : found->second;
 }
 
 template <typename Choice>
-std::optional<Choice> choice_of(Words<Choice> words, std::string_view text) {
+std::optional<Choice> choice_of(Spellings<Choice> words, std::string_view text) {
   const auto found = std::ranges::find(words, text, [](const auto& word) { return word.second; });
   if (found == words.end()) return std::nullopt;
   return found->first;
@@ -53,7 +53,7 @@ constexpr std::array states{Word<BackendState>{BackendState::up, "up"},
                             Word<BackendState>{BackendState::leaving, "leaving"}};
 
 template <typename Choice>
-std::vector<std::string_view> all_of(Words<Choice> words) {
+std::vector<std::string_view> all_of(Spellings<Choice> words) {
   std::vector<std::string_view> all;
   for (const auto& word : words) all.push_back(word.second);
   return all;
