@@ -234,7 +234,7 @@ class Campaign {
     pass_time();
     before_ = after;
     expected_.clear();
-    scene_.refill_limits();
+    scene_.refill(LB_LIMIT_ANSWERS);
   }
 
   // By multiples of what is far from every limit, whatever it adds up to.

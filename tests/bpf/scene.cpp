@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 
 #include "plugin/error.h"
 #include "plugin/fd.h"
@@ -267,15 +266,6 @@ void Scene::add_nat() {
     add(vip + "2" + end + ":80/tcp", Forward::fullnat, mixed);
     add(vip + "2" + end + ":80/udp", Forward::fullnat, mixed);
   }
-}
-
-void Scene::refill_limits() const {
-  const Fd map(::bpf_obj_get((pins().path() + "/lb_limits").c_str()));
-  const std::vector<lb_limit> full(static_cast<std::size_t>(::libbpf_num_possible_cpus()),
-                                   lb_limit{0, 1000});
-  const std::uint32_t key = 0;
-  if (!map || ::bpf_map_update_elem(map.get(), &key, full.data(), BPF_ANY) != 0)
-    throw SystemError(errno, "refilling the limits");
 }
 
 }  // namespace xdplb::test

@@ -16,8 +16,6 @@ class Scene : public Balancer {
   [[nodiscard]] Pipeline pipeline() const { return {services_, egress_, mtus_, networks_}; }
   // Where frames come in.
   [[nodiscard]] const std::vector<std::uint32_t>& entrances() const { return entrances_; }
-  // Lets the data path answer as if it had not for a while.
-  void refill_limits() const;
 
   // Flows of mode fullnat: keeps them from growing older by the clock, and ages them.
   void hold_clock();

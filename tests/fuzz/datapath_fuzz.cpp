@@ -111,7 +111,7 @@ class Trial {
       std::cerr << counted << " of " << ran_ << " packets were counted\n";
       std::abort();
     }
-    scene_.refill_limits();
+    scene_.refill(LB_LIMIT_ANSWERS);
     if (ran_ % (runs_per_check * 64) == 0) scene_.forget_flows();
   }
 

@@ -54,18 +54,18 @@ void check_cured(const Machine& machine, const Expected& expected) {
   check_gone(machine, expected);
 }
 
-constexpr auto http = "192.0.2.10:80/tcp";
+constexpr auto served = "192.0.2.10:80/tcp";
 constexpr auto hop = "02:00:5e:00:53:01%eth0";
 
 // Loaded on eth0, with the service's backend 10.0.0.2, which eth1's address is not yet.
 struct Served : Machine {
   explicit Served(const std::string& options = "") {
     load();
-    require("service add " + std::string(http) + " " + options);
+    require("service add " + std::string(served) + " " + options);
   }
   void require(const std::string& line) const { loader.require(line); }
   void add(const std::string& backend) const {
-    require("backend add " + std::string(http) + " " + backend);
+    require("backend add " + std::string(served) + " " + backend);
   }
 };
 
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(of_ways_out) {
       "address add 10.9.0.1/24 dev eth2\n"
       "neighbour replace 10.9.0.2 lladdr 02:00:5e:00:53:02 dev eth2");
   machine.add("10.9.0.2");
-  const Expected lost{"fail", http, "its way out, eth2, takes no packets from XDP",
+  const Expected lost{"fail", served, "its way out, eth2, takes no packets from XDP",
                       "load the component on eth2"};
   {
     const Inside here(machine.host);
@@ -162,45 +162,45 @@ BOOST_AUTO_TEST_CASE(of_the_interfaces_that_have_it) {
 BOOST_AUTO_TEST_CASE(of_backends) {
   const Served machine;
   machine.add("10.0.0.2");
-  check_found(machine, {"fail", http, "backend 10.0.0.2: the link address of 10.0.0.2 isn't known",
+  check_found(machine, {"fail", served, "backend 10.0.0.2: the link address of 10.0.0.2 isn't known",
                         "is up, in the network of eth0"});
   make_neighbour(machine, "10.0.0.2");
-  check_found(machine, {"ok", http, "ways to its backends: 1"});
+  check_found(machine, {"ok", served, "ways to its backends: 1"});
 
   machine.add("172.16.0.1");
-  check_found(machine, {"fail", http, "backend 172.16.0.1: no route", "ip route add"});
+  check_found(machine, {"fail", served, "backend 172.16.0.1: no route", "ip route add"});
   machine.host.ip("route add 172.16.0.0/24 via 10.0.0.2");
-  check_found(machine, {"fail", http, "172.16.0.1: it is behind a gateway", "another forwarding"});
-  machine.require("backend set " + std::string(http) + " 172.16.0.1 --forward ipip");
-  check_found(machine, {"ok", http, "ways to its backends: 2"});
+  check_found(machine, {"fail", served, "172.16.0.1: it is behind a gateway", "another forwarding"});
+  machine.require("backend set " + std::string(served) + " 172.16.0.1 --forward ipip");
+  check_found(machine, {"ok", served, "ways to its backends: 2"});
 
   machine.host.ip("neighbour del 10.0.0.2 dev eth0");
-  machine.require("backend down " + std::string(http) + " 10.0.0.2");
-  machine.require("backend down " + std::string(http) + " 172.16.0.1");
-  check_found(machine, {"ok", http, "ways to its backends: 2"});
+  machine.require("backend down " + std::string(served) + " 10.0.0.2");
+  machine.require("backend down " + std::string(served) + " 172.16.0.1");
+  check_found(machine, {"ok", served, "ways to its backends: 2"});
 }
 
 BOOST_AUTO_TEST_CASE(of_many_backends) {
   const Served machine;
   for (int i = 1; i <= 12; ++i) machine.add("172.16.0." + std::to_string(i));
-  check_found(machine, {"fail", http, "backend 172.16.0.10: no route"});
-  check_found(machine, {"fail", http, "and 2 backends more"});
+  check_found(machine, {"fail", served, "backend 172.16.0.10: no route"});
+  check_found(machine, {"fail", served, "and 2 backends more"});
 }
 
 BOOST_AUTO_TEST_CASE(of_static_next_hops) {
   const Served machine;
   machine.add(std::string("10.0.0.2 --next-hop ") + hop);
-  check_found(machine, {"ok", http, "ways to its backends: 1"});
+  check_found(machine, {"ok", served, "ways to its backends: 1"});
   machine.host.ip("link set eth0 address 02:00:5e:00:53:99");
-  check_found(machine, {"fail", http, "a source address that eth0 no longer has", "--next-hop"});
-  machine.require("backend set " + std::string(http) + " 10.0.0.2 --next-hop " + hop);
-  check_found(machine, {"ok", http, "ways to its backends: 1"});
+  check_found(machine, {"fail", served, "a source address that eth0 no longer has", "--next-hop"});
+  machine.require("backend set " + std::string(served) + " 10.0.0.2 --next-hop " + hop);
+  check_found(machine, {"ok", served, "ways to its backends: 1"});
 
   machine.host.ip("link add name eth2 type veth peer name eth3");
-  machine.require("backend set " + std::string(http) +
+  machine.require("backend set " + std::string(served) +
                   " 10.0.0.2 --next-hop 02:00:5e:00:53:01%eth2");
   machine.host.ip("link del eth2");
-  check_found(machine, {"fail", http, "the interface of its next hop is gone", "--next-hop"});
+  check_found(machine, {"fail", served, "the interface of its next hop is gone", "--next-hop"});
 }
 
 BOOST_AUTO_TEST_CASE(of_what_changed_since) {
@@ -208,11 +208,11 @@ BOOST_AUTO_TEST_CASE(of_what_changed_since) {
   machine.add("10.0.0.2");
   make_neighbour(machine, "10.0.0.2");
   machine.host.ip("address add 10.0.0.2/32 dev eth0");
-  check_found(machine, {"fail", http, "is an address of this host now", "-w"});
-  machine.require("backend set " + std::string(http) + " 10.0.0.2 -w 1");
-  check_found(machine, {"ok", http, "ways to its backends: 1"});
+  check_found(machine, {"fail", served, "is an address of this host now", "-w"});
+  machine.require("backend set " + std::string(served) + " 10.0.0.2 -w 1");
+  check_found(machine, {"ok", served, "ways to its backends: 1"});
   machine.host.ip("address del 10.0.0.2/32 dev eth0");
-  check_found(machine, {"fail", http, "is no address of this host any more", "-w"});
+  check_found(machine, {"fail", served, "is no address of this host any more", "-w"});
 }
 
 BOOST_AUTO_TEST_CASE(of_sources_of_outer_headers) {
@@ -221,9 +221,9 @@ BOOST_AUTO_TEST_CASE(of_sources_of_outer_headers) {
   machine.add("10.0.0.2");
   make_neighbour(machine, "10.0.0.2");
   machine.host.ip("route add 10.0.0.2/32 dev eth0 src 10.0.0.77");
-  check_found(machine, {"fail", http, "don't come from 10.0.0.77", "-w"});
-  machine.require("backend set " + std::string(http) + " 10.0.0.2 -w 1");
-  check_gone(machine, {"fail", http, "don't come from"});
+  check_found(machine, {"fail", served, "don't come from 10.0.0.77", "-w"});
+  machine.require("backend set " + std::string(served) + " 10.0.0.2 -w 1");
+  check_gone(machine, {"fail", served, "don't come from"});
 }
 
 BOOST_AUTO_TEST_CASE(of_mtus) {

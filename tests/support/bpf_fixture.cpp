@@ -157,6 +157,15 @@ void Balancer::open_egress(std::uint32_t ifindex) const {
     throw SystemError(errno, "opening the way out of interface " + std::to_string(ifindex));
 }
 
+void Balancer::refill(lb_limited what) const {
+  const Fd map(::bpf_obj_get((pins_->path() + "/lb_limits").c_str()));
+  const std::vector<lb_limit> full(static_cast<std::size_t>(::libbpf_num_possible_cpus()),
+                                   lb_limit{0, 1000});
+  const std::uint32_t key = what;
+  if (!map || ::bpf_map_update_elem(map.get(), &key, full.data(), BPF_ANY) != 0)
+    throw SystemError(errno, "refilling a limit");
+}
+
 Run Balancer::run_program(int program, const Bytes& frame, std::uint32_t ingress,
                           std::uint32_t linear) {
   thread_local std::vector<std::uint8_t> buffer(max_frame);

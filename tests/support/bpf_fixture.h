@@ -93,6 +93,8 @@ class Balancer {
   [[nodiscard]] std::vector<bpf_insn> code(const char* program) const;
   // Lets frames be redirected to the interface through lb_egress.
   void open_egress(std::uint32_t ifindex) const;
+  // Lets the data path do that as if it had not for a while.
+  void refill(lb_limited what) const;
 
   // Without memory: each change moves flows at once.
   void add_service(const std::string& id, unsigned slots = min_slots,
