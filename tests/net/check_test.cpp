@@ -162,15 +162,17 @@ BOOST_AUTO_TEST_CASE(of_the_interfaces_that_have_it) {
 BOOST_AUTO_TEST_CASE(of_backends) {
   const Served machine;
   machine.add("10.0.0.2");
-  check_found(machine, {"fail", served, "backend 10.0.0.2: the link address of 10.0.0.2 isn't known",
-                        "is up, in the network of eth0"});
+  check_found(machine,
+              {"fail", served, "backend 10.0.0.2: the link address of 10.0.0.2 isn't known",
+               "is up, in the network of eth0"});
   make_neighbour(machine, "10.0.0.2");
   check_found(machine, {"ok", served, "ways to its backends: 1"});
 
   machine.add("172.16.0.1");
   check_found(machine, {"fail", served, "backend 172.16.0.1: no route", "ip route add"});
   machine.host.ip("route add 172.16.0.0/24 via 10.0.0.2");
-  check_found(machine, {"fail", served, "172.16.0.1: it is behind a gateway", "another forwarding"});
+  check_found(machine,
+              {"fail", served, "172.16.0.1: it is behind a gateway", "another forwarding"});
   machine.require("backend set " + std::string(served) + " 172.16.0.1 --forward ipip");
   check_found(machine, {"ok", served, "ways to its backends: 2"});
 

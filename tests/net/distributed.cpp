@@ -3,6 +3,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <iostream>
 #include <set>
 
 #include "plugin/hex.h"
@@ -115,6 +116,7 @@ Report Distributed::after_other_routes(int drained, const std::vector<int>& node
 
 Report Distributed::survive() {
   auto report = farm_->exchange();
+  if (const auto text = report.text(); !text.empty()) std::cout << "broke:" << text << "\n";
   if (losses_) {
     *losses_ += report.broken();
     farm_->open(all_);

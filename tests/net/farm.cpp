@@ -74,7 +74,7 @@ int Report::answered(const std::string& owner) const {
 }
 
 int Report::failed() const {
-  return count(fresh, [](const auto& contact) { return contact.is_broken(); });
+  return count(fresh, [](const auto& contact) { return contact.is_broken() && !contact.repeated; });
 }
 
 std::string Report::text() const {
@@ -82,7 +82,8 @@ std::string Report::text() const {
   for (const auto* contacts : {&live, &fresh})
     for (const auto& contact : *contacts)
       if (contact.is_broken())
-        kinds[(contacts == &live ? "" : "fresh, ") + contact.owner() + " " +
+        kinds[(contacts == &live ? "" : "fresh, ") +
+              std::string(contact.repeated ? "repeated SYN, " : "") + contact.owner() + " " +
               name_of(contact.fate)]++;
   std::string text;
   for (const auto& [kind, number] : kinds) text += "\n  " + kind + ": " + std::to_string(number);

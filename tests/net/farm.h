@@ -29,6 +29,7 @@ struct Contact {
   std::int64_t begun = 0;  // monotonic_ns() before its first SYN
   int backend = 0;         // that answered first: 1 is web1
   Fate fate = Fate::opening;
+  bool repeated = false;  // more than one SYN went out
 
   [[nodiscard]] bool is_broken() const { return fate > Fate::open; }
   [[nodiscard]] std::string owner() const;  // web1; "" for nobody
@@ -43,7 +44,9 @@ struct Report {
   [[nodiscard]] int broken(const std::string& owner = "") const;
   // Fresh ones whose first SYN came after the report was asked for.
   [[nodiscard]] int answered(const std::string& owner = "") const;
-  // Any of the fresh.
+  // Any of the fresh whose SYN went out once. One that is repeated may find another table than the
+  // first: two servers answer then, and the client takes the first answer. Nobody promises such a
+  // connection; text() tells them.
   [[nodiscard]] int failed() const;
   [[nodiscard]] std::string text() const;  // what broke, and how
 };

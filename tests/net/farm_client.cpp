@@ -64,6 +64,13 @@ std::string answer_to(const Connection& connection) {
          std::to_string(connection.asked);
 }
 
+bool was_repeated(const Fd& socket) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  return ::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_total_retrans > 0;
+}
+
 class Clients {
  public:
   Clients(const Fd& line, const Endpoint& to)
@@ -99,6 +106,10 @@ class Clients {
     connection.socket = bound_socket(connection.contact.from, SOCK_STREAM | SOCK_NONBLOCK);
     const int yes = 1;
     ::setsockopt(connection.socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    // What is sent again stays on its path, as behind a router on the wire: in one machine the
+    // router takes the socket's hash for the flow's, and that changes with a timeout.
+    const int no = 0;
+    ::setsockopt(connection.socket.get(), SOL_SOCKET, SO_TXREHASH, &no, sizeof(no));
     // Closing resets, and leaves nothing behind.
     const linger at_once{1, 0};
     ::setsockopt(connection.socket.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
@@ -139,7 +150,10 @@ class Clients {
 
   void hear(Connection& connection) {
     std::array<char, 1024> said{};
-    if (connection.asked == 0) return ask(connection);  // it is there now, or refused
+    if (connection.asked == 0) {  // it is there now, or refused
+      connection.contact.repeated = was_repeated(connection.socket);
+      return ask(connection);
+    }
     const auto count = ::recv(connection.socket.get(), said.data(), said.size(), 0);
     if (count < 0 && errno == EAGAIN) return;
     if (count <= 0) return settle(connection, count == 0 ? Fate::ended : Fate::reset);

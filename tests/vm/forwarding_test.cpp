@@ -21,7 +21,7 @@ void check_tcp(const Site& site, const Loader& loader, const std::string& forwar
   const auto answers = check_connections(site, service, flows, counts(16, 60));
   BOOST_TEST(answers.size() == 3U);
   check_narrow_path(site, service, flows.next(),
-                    static_cast<std::size_t>(counts(1'000'000, 20'000'000)));
+                    static_cast<std::size_t>(counts(200'000, 20'000'000)));
   loader.require("service del " + service.id());
 }
 
@@ -31,6 +31,12 @@ void check_udp(const Site& site, const Loader& loader, const std::string& forwar
   Flows flows(v4);
   check_questions(site, service, flows, counts(16, 60));
   loader.require("service del " + service.id());
+}
+
+// In the ordinary run one of them.
+std::vector<bool> families_of(const std::string& forward) {
+  if (counts(0, 1) == 1) return {true, false};
+  return {forward != "ipip" && forward != "nat"};
 }
 
 BOOST_AUTO_TEST_SUITE(forwarding)
@@ -43,7 +49,8 @@ BOOST_DATA_TEST_CASE(every_mode, data::make(modes), attached) {
   add_pool(site);
   for (const std::string forward : {"l2", "ipip", "gue", "gre", "fullnat", "nat"}) {
     if (forward == "nat") reply_through_balancer(site);  // the last one: others don't want it
-    for (const bool v4 : {true, false}) BOOST_TEST_CONTEXT(forward << ", IPv" << (v4 ? 4 : 6)) {
+    for (const bool v4 : families_of(forward))
+      BOOST_TEST_CONTEXT(forward << ", IPv" << (v4 ? 4 : 6)) {
         check_tcp(site, loader, forward, v4);
         check_udp(site, loader, forward, v4);
         BOOST_TEST(loader.dropped() == 0U);
