@@ -160,9 +160,11 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   const Pins pins(options.pin_path, Access::change);
   State state(pins);
   const auto key = std::to_array(pins.meta().cluster_key);
-  // Before the component runs: a load that is killed then has the key, or isn't done.
+  // Before the component runs: a load that is killed then has the key, and the ways to backends
+  // that kept maps know, or isn't done.
   if (options.cluster_key) take_cluster_key(pins, *options.cluster_key);
   state.settle();
+  attend_backends(pins, state, {}, {});
 
   Programs programs(file, pins);
   try {
@@ -177,7 +179,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   rollback.done();
 
   auto notes = forwarding_notes(interfaces);
-  append(notes, attend_backends(pins, state, {}, {}));
+  append(notes, attend_backends(pins, state, {}, {}));  // once more: it runs on their ways out now
   return notes;
 }
 

@@ -2,6 +2,7 @@
 // A command is killed at each system call that changes something outside of it, and each of its
 // bpf() calls fails in turn. Services that it has nothing to do with go on, and the same command
 // completes what was begun. Stores into maps have tests of their own: killed, and bpf's crash.
+#include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -221,6 +222,32 @@ BOOST_AUTO_TEST_CASE(a_load_that_is_killed_has_its_key_or_is_not_done) {
       }
     machine.loader.require("unload --all");
   }
+}
+
+// Over maps that were kept, whose neighbours the kernel has lost since.
+BOOST_AUTO_TEST_CASE(a_load_that_is_killed_when_it_has_attached_has_its_neighbours) {
+  Machine machine;
+  machine.load_with_services();
+  const auto wanted = take_snapshot(machine);
+  const std::string line = "load eth0 --single-ok" + with_object;
+  const auto lose = [&] {
+    machine.loader.require("unload --all --keep-maps");
+    machine.host.ip("link set eth0 down\nlink set eth0 up\naddress replace fd00::1/64 dev eth0");
+  };
+  lose();
+  const auto calls = calls_of(machine.host, "sendto", line);
+  const auto attaches = [](const auto& call) {
+    return call.find("RTM_SETLINK") != std::string::npos;
+  };
+  const auto attached = std::ranges::find_if(calls, attaches) - calls.begin() + 1;
+  lose();
+  const auto next = static_cast<int>(attached) + 1;
+  const auto hit = run_injected(machine.host, "sendto", "signal=KILL", next, line);
+  BOOST_TEST(hit.status == 128 + SIGKILL);
+  machine.loader.require("status --check eth0");
+  const auto now = take_snapshot(machine);
+  for (const auto& [name, value] : wanted)
+    if (name.starts_with("neighbour ")) BOOST_TEST(now.contains(name), name << " is lost");
 }
 
 // Where the component runs already, without a service as yet.
