@@ -114,7 +114,7 @@ static __always_inline int pass_on(struct xdp_md *ctx, const struct way *way, en
 	if (!s || !next || next->reason || !fits_outer(s, next))
 		return leave_service(pkt, way->service, LB_FROM_PEER, XDP_PASS);
 	if (next->mtu && len > next->mtu && !is_aggregate(ctx, len))
-		return leave_service(pkt, way->service, LB_TOO_BIG, XDP_DROP);
+		return too_big(ctx, pkt, way->service, next->mtu, growth);
 	data = (void *)(long)ctx->data;
 	if (!fit_vlan(data, (void *)(long)ctx->data_end, pkt, next->vlan))
 		return leave_service(pkt, way->service, LB_VLAN_MISMATCH, XDP_DROP);

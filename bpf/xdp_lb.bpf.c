@@ -203,7 +203,7 @@ static __always_inline int carry_out(struct xdp_md *ctx)
 		      (order.magic != LB_ORDER_ENCAP && order.magic != LB_ORDER_TOO_BIG)))
 		return leave(&pkt, LB_FOREIGN, XDP_PASS);
 	if (!parse_usual(data, end, &pkt) &&
-	    parse_unusual(data, end, bpf_xdp_get_buff_len(ctx), &pkt) > PARSED_ICMP)
+	    parse_unusual(data, end, bpf_xdp_get_buff_len(ctx), &pkt) > PARSED_OTHER)
 		return leave(&pkt, LB_INTERNAL, XDP_DROP);
 	if (what == LB_ORDER_TO_REJECT)
 		done = answer_reject(ctx, &pkt);

@@ -12,6 +12,7 @@
 #include "tests/bpf/icmp_frames.h"
 
 namespace xdplb::test {
+
 BOOST_AUTO_TEST_SUITE(peer_node)
 
 namespace {

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "plugin/error.h"
-#include "plugin/fd.h"
 #include "tests/bpf/links.h"
 #include "tests/bpf/scene_clients.h"
 

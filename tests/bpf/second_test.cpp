@@ -10,9 +10,12 @@
 #include "plugin/exceptions.h"
 #include "plugin/map.h"
 #include "plugin/peers.h"
+#include "tests/bpf/links.h"
 #include "tests/bpf/packed.h"
+#include "tests/bpf/pipeline_bytes.h"
 
 namespace xdplb::test {
+
 BOOST_AUTO_TEST_SUITE(second_hop)
 
 namespace {
@@ -110,6 +113,42 @@ BOOST_DATA_TEST_CASE(goes_where_it_is_remembered, data::make(modes) * data::make
   do spec.sport++;
   while (by_table() != 2);
   node.goes_on(spec);
+}
+
+// The way to the other may be narrower than the first one: its sender is told, and tells the
+// client.
+BOOST_DATA_TEST_CASE(the_sender_is_told_what_is_too_big,
+                     data::make(tunnels) * data::make({true, false}) * data::make({true, false}),
+                     mode, inner4, outer4) {
+  constexpr unsigned mtu = 1400;
+  Packed node(balancer(), mode, inner4, outer4);
+  const auto other = node.there.address.to_string();
+  const auto in = links().in;
+  const Setting narrow("route replace " + other + " dev in0 mtu lock " + std::to_string(mtu));
+  set_neighbour(other, "in0", node.there.mac);
+  balancer().open_egress(in);
+  BackendChange by_kernel;
+  by_kernel.hop = lb_hop{};
+  balancer().state().set_backend(node.id, {node.there.address, 0}, by_kernel);
+
+  auto spec = node.packet();
+  spec.payload += mtu + 14 - node.wrapped(spec, node.peer, node.here).size();
+  for (const auto& run : {balancer().run(node.wrapped(spec, node.peer, node.here), in),
+                          balancer().run_inline(node.wrapped(spec, node.peer, node.here), in)})
+    BOOST_TEST(run.verdict == XDP_TX);
+  spec.payload++;
+  const auto frame = node.wrapped(spec, node.peer, node.here);
+  const auto told = packet_too_big(frame, parse(frame), mtu);
+  const auto before = balancer().totals();
+  const auto grown = balancer().run_inline(frame, in);
+  BOOST_TEST(grown.verdict == XDP_TX);
+  BOOST_TEST(grown.out == told, boost::test_tools::per_element());
+  const auto ordered = balancer().run(frame, in);
+  BOOST_TEST(ordered.verdict == XDP_REDIRECT);
+  BOOST_TEST(balancer().run_egress(ordered.out).out == told, boost::test_tools::per_element());
+  const CounterId at{CounterId::service, service_number(balancer(), node.id.to_string()),
+                     LB_TOLD_TOO_BIG};
+  BOOST_TEST((balancer().totals() - before)[at].packets == 2U);
 }
 
 // What isn't a peer's, or not for a service with second chances, is none of ours.
