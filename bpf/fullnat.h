@@ -68,12 +68,18 @@ static __always_inline bool same_key(const struct lb_flow_key *a, const struct l
 	       a->dst[1] == b->dst[1] && a->ports == b->ports && a->proto == b->proto;
 }
 
-/* The entry of packets in the other direction; other is where its key goes. */
-static __always_inline struct lb_flow *flow_other(const struct lb_flow *entry,
-						  struct lb_flow_key *other)
+/* The entry of packets in the other direction, of the flow with this entry under key. NULL where
+ * another flow has taken its place: its client may have opened a new one, or its source is
+ * another's. */
+static __always_inline struct lb_flow *
+flow_other(const struct lb_flow *entry, const struct lb_flow_key *key, struct lb_flow_key *scrap)
 {
-	flow_turn(other, &entry->becomes);
-	return bpf_map_lookup_elem(&lb_flows, other);
+	struct lb_flow *other;
+
+	flow_turn(scrap, &entry->becomes);
+	other = bpf_map_lookup_elem(&lb_flows, scrap);
+	flow_turn(scrap, key);
+	return other && same_key(&other->becomes, scrap) ? other : NULL;
 }
 
 /* Has the flow, with this entry under key, been used lately, in either direction? */
@@ -84,12 +90,12 @@ static __always_inline bool flow_lives(const struct lb_flow *entry, const struct
 
 	if (likely(flow_alive(entry)))
 		return true;
-	other = flow_other(entry, scrap);
-	flow_turn(scrap, key);
-	return other && flow_alive(other) && same_key(&other->becomes, scrap);
+	other = flow_other(entry, key, scrap);
+	return other && flow_alive(other);
 }
 
-static __always_inline void flow_seen(struct lb_flow *entry, __u8 flags, struct lb_flow_key *scrap)
+static __always_inline void flow_seen(struct lb_flow *entry, const struct lb_flow_key *key,
+				      __u8 flags, struct lb_flow_key *scrap)
 {
 	__u32 now = seconds_now();
 	struct lb_flow *other;
@@ -103,7 +109,7 @@ static __always_inline void flow_seen(struct lb_flow *entry, __u8 flags, struct 
 	else if (unlikely(entry->state == LB_FLOW_OPENING) && !(flags & TCP_SYN))
 		entry->state = LB_FLOW_OPEN;
 	if (unlikely(flags & TCP_RST)) {
-		other = flow_other(entry, scrap);
+		other = flow_other(entry, key, scrap);
 		if (other)
 			other->state = LB_FLOW_CLOSING;
 	}
@@ -134,8 +140,9 @@ static __always_inline bool flow_has_backend(struct lb_flow *entry, const struct
 
 /* A SYN opens a new flow where the old one was being closed (RFC 9293 3.6.1), or its backend
  * takes no new ones. */
-static __always_inline bool flow_reopens(const struct lb_flow *entry, const struct way *way,
-					 __u8 flags, struct lb_flow_key *scrap)
+static __always_inline bool flow_reopens(const struct lb_flow *entry, const struct lb_flow_key *key,
+					 const struct way *way, __u8 flags,
+					 struct lb_flow_key *scrap)
 {
 	struct lb_flow *other;
 
@@ -143,7 +150,7 @@ static __always_inline bool flow_reopens(const struct lb_flow *entry, const stru
 		return false;
 	if (way->backend && way->backend != entry->backend && !accepts(entry->backend))
 		return true;
-	other = flow_other(entry, scrap);
+	other = flow_other(entry, key, scrap);
 	return entry->state == LB_FLOW_CLOSING || (other && other->state == LB_FLOW_CLOSING);
 }
 
@@ -223,10 +230,11 @@ static __noinline struct lb_flow *flow_of_client(struct xdp_md *ctx, const struc
 	flow_key(&s->key, way->flow);
 	entry = bpf_map_lookup_elem(&lb_flows, &s->key);
 	if (entry && flow_lives(entry, &s->key, &s->scrap) &&
-	    !flow_reopens(entry, way, flags, &s->scrap) && entry->service == way->service &&
+	    !flow_reopens(entry, &s->key, way, flags, &s->scrap) &&
+	    entry->service == way->service &&
 	    flow_has_backend(entry, way->lookup, entry->becomes.dst, entry->becomes.ports >> 16)) {
 		if (!is_icmp(way->pkt))
-			flow_seen(entry, flags, &s->scrap);
+			flow_seen(entry, &s->key, flags, &s->scrap);
 		return entry;
 	}
 	if (is_icmp(way->pkt) || !way->backend)
@@ -248,7 +256,7 @@ static __noinline struct lb_flow *flow_of_backend(struct xdp_md *ctx, const stru
 	    !flow_has_backend(entry, way->lookup, way->flow->src, way->flow->ports))
 		return NULL;
 	if (!is_icmp(way->pkt))
-		flow_seen(entry, tcp_flags(ctx, way->pkt), &s->scrap);
+		flow_seen(entry, &s->key, tcp_flags(ctx, way->pkt), &s->scrap);
 	return entry;
 }
 

@@ -255,6 +255,28 @@ BOOST_AUTO_TEST_CASE(flows_and_changes_of_backends) {
   BOOST_TEST((network.ends(second).to == family.backend));
 }
 
+// A backend's reset that comes when its client has a flow to another ends the old flow alone: a SYN
+// doesn't open the new one anew.
+BOOST_AUTO_TEST_CASE(a_late_reset) {
+  FullnatNetwork network;
+  const auto& family = families[0];
+  const auto id = ServiceId::parse(family.icmp.service(proto_tcp));
+  const auto spec = from_client(family, proto_tcp);
+  const auto first = network.ends(with_flags(spec, syn));
+  const BackendId own{family.backend, backend_port}, other{ip("10.9.0.22"), backend_port};
+  set_neighbour("10.9.0.22", "in0", server_mac);
+  network.state().add_backend(id, other, {});
+  network.state().set_backend(id, own, {0U});
+  network.ends(with_flags(spec, fin));
+  network.ends(with_flags(spec, syn));
+  const auto second = network.ends(spec);
+  BOOST_TEST((second.to == other.address));
+  network.state().set_backend(id, own, {1000U});
+  const auto reset = with_flags(answer(family, proto_tcp, first), rst);
+  BOOST_TEST(network.run(build(reset), links().in).verdict == XDP_REDIRECT);
+  BOOST_TEST((network.ends(with_flags(spec, syn)) == second));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace xdplb::test
