@@ -164,7 +164,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   // that kept maps know, or isn't done.
   if (options.cluster_key) take_cluster_key(pins, *options.cluster_key);
   state.settle();
-  attend_backends(pins, state, {}, {});
+  open_ways(pins, state);
 
   Programs programs(file, pins);
   try {
@@ -179,7 +179,7 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   rollback.done();
 
   auto notes = forwarding_notes(interfaces);
-  append(notes, attend_backends(pins, state, {}, {}));  // once more: it runs on their ways out now
+  append(notes, attend_backends(pins, state, {}, {}));
   return notes;
 }
 

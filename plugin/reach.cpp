@@ -11,6 +11,7 @@
 #include "plugin/egress.h"
 #include "plugin/error.h"
 #include "plugin/neighbour.h"
+#include "plugin/rest.h"
 #include "plugin/vlan.h"
 #include "plugin/way.h"
 
@@ -20,18 +21,24 @@ namespace {
 
 constexpr std::size_t most_notes = 10;
 
+// Has the kernel keep its neighbour resolved, and the data path know what it needs of the way.
+Way lead_to(const Pins& pins, State& state, const std::vector<Interface>& all,
+            const Backend& backend) {
+  auto way = way_to(all, backend.id.address, backend.hop);
+  const bool led = backend.hop || route_trouble(way, backend.forward).none();
+  state.set_local(backend, way.local());
+  if (led && way.route && way.route->source) state.set_source(backend, *way.route->source);
+  if (led && !way.local()) {
+    if (!backend.hop) keep_neighbour(way.neighbour(backend.id.address), way.route->ifindex);
+    if (way.out != nullptr && is_tunnel(backend.forward)) allow_egress(pins, way.out->index);
+  }
+  return way;
+}
+
 std::string attend(const Pins& pins, State& state, const std::vector<Interface>& all,
                    const Backend& backend) {
   try {
-    const auto way = way_to(all, backend.id.address, backend.hop);
-    const bool led = backend.hop || route_trouble(way, backend.forward).none();
-    state.set_local(backend, way.local());
-    if (led && way.route && way.route->source) state.set_source(backend, *way.route->source);
-    if (led && !way.local()) {
-      if (!backend.hop) keep_neighbour(way.neighbour(backend.id.address), way.route->ifindex);
-      if (way.out != nullptr && is_tunnel(backend.forward)) allow_egress(pins, way.out->index);
-    }
-    return way_trouble(pins, backend, way).text;
+    return way_trouble(pins, backend, lead_to(pins, state, all, backend)).text;
   } catch (const SystemError& error) {
     if (error.error() == ENOBUFS)
       return "the kernel's neighbour table is full: raise net.ipv4.neigh.default.gc_thresh3, and "
@@ -64,6 +71,16 @@ Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_
   }
   if (left_out != 0) notes.push_back("and " + std::to_string(left_out) + " backends more");
   return notes;
+}
+
+void open_ways(const Pins& pins, State& state) {
+  Rest rest;  // attend_backends() says what fails
+  rest.attempt([&] {
+    sync_vlans(pins);
+    const auto all = interfaces();
+    for (const auto& backend : backends_of(state, {}))
+      rest.attempt([&] { lead_to(pins, state, all, backend); });
+  });
 }
 
 void require_mtu(const std::vector<Interface>& all, const ServiceId& service,

@@ -24,6 +24,9 @@ void append(Notes& all, Notes more);
 Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_t> service,
                       std::optional<std::uint32_t> subject);
 
+// What that does for all backends, before the component runs: nothing is looked for to be told.
+void open_ways(const Pins& pins, State& state);
+
 // For the backends that are new or get another way: fills in what the kernel's route says of each,
 // makes ready for packets in an outer header, has the kernel resolve the way and waits for that a
 // fifth of a second at most: first packets come as soon as a table names the backend. Throws Error,
