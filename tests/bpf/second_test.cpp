@@ -132,12 +132,12 @@ BOOST_DATA_TEST_CASE(the_sender_is_told_what_is_too_big,
   balancer().state().set_backend(node.id, {node.there.address, 0}, by_kernel);
 
   auto spec = node.packet();
-  spec.payload += mtu + 14 - node.wrapped(spec, node.peer, node.here).size();
-  for (const auto& run : {balancer().run(node.wrapped(spec, node.peer, node.here), in),
-                          balancer().run_inline(node.wrapped(spec, node.peer, node.here), in)})
+  const auto of_peer = [&] { return node.wrapped(spec, node.peer, node.here); };
+  spec.payload += mtu + 14 - of_peer().size();
+  for (const auto& run : {balancer().run(of_peer(), in), balancer().run_inline(of_peer(), in)})
     BOOST_TEST(run.verdict == XDP_TX);
   spec.payload++;
-  const auto frame = node.wrapped(spec, node.peer, node.here);
+  const auto frame = of_peer();
   const auto told = packet_too_big(frame, parse(frame), mtu);
   const auto before = balancer().totals();
   const auto grown = balancer().run_inline(frame, in);

@@ -53,11 +53,16 @@ Report Farmed::survive() const {
 
 void Farmed::survive_a_move() const { BOOST_TEST(moved(survive()) > 0); }
 
+Report Farmed::survive_draining(const std::string& name) const {
+  auto report = survive();
+  BOOST_TEST(report.open(name) > 0);
+  BOOST_TEST(report.answered(name) == 0);
+  BOOST_TEST(report.answered() > 0);
+  return report;
+}
+
 void Farmed::survive_without(const std::string& name) const {
-  const auto before = survive();
-  BOOST_TEST(before.open(name) > 0);
-  BOOST_TEST(before.answered(name) == 0);
-  BOOST_TEST(before.answered() > 0);
+  const auto before = survive_draining(name);
   farm->renew(some);
   const auto after = survive();
   BOOST_TEST(after.open(name) <= before.open(name));

@@ -21,7 +21,9 @@ struct Farmed {
   [[nodiscard]] Report keep() const;  // none is broken
   Report survive() const;             // nor did any fresh one fail
   void survive_a_move() const;        // though the table has others for some of them
-  // Nor are there new ones at this backend, which keeps those that it has.
+  // Nor are there new ones at this backend, which keeps those that it has; and in the latter also
+  // when some are opened anew.
+  Report survive_draining(const std::string& name) const;
   void survive_without(const std::string& name) const;
   void lose(const std::string& name) const;  // all of this backend are broken, and no others
   void lose_the_moved() const;               // all that the table has others for, and no others
