@@ -5,7 +5,7 @@
 //   in0  10.9.0.1/24 2001:db8:9::1/64  --- in1
 //   out0 10.9.1.1/24 2001:db8:a::1/64  --- out1
 // Nobody answers behind in1 and out1: who is there, tests say with neighbour entries. Forwarding is
-// on. They are made once, and go with the sandbox.
+// on. They are made when first asked for, and go with the network of the suite.
 
 #include <functional>
 #include <optional>
@@ -19,7 +19,7 @@ struct Links {
   std::uint32_t in;  // interface numbers of in0 and out0
   std::uint32_t out;
 };
-const Links& links();
+Links links();
 
 // For suites whose cases name the interfaces.
 struct WithLinks {

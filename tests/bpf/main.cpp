@@ -10,7 +10,17 @@
 
 namespace {
 
+// Each suite has a network of its own: what others leave there, and their order, is nothing to it.
+class Isolation : public boost::unit_test::test_observer {
+  void test_unit_start(const boost::unit_test::test_unit& unit) override {
+    if (unit.p_parent_id == boost::unit_test::framework::master_test_suite().p_id)
+      xdplb::test::renew_network();
+  }
+  int priority() override { return 4; }  // behind the framework's own, which expect to be first
+} isolation;
+
 bool init() {
+  boost::unit_test::framework::register_observer(isolation);
   boost::unit_test::framework::master_test_suite().p_name.value = "xdp-lb data path";
   return true;
 }

@@ -32,6 +32,9 @@ struct Skip : std::runtime_error {
 // namespaces or veth are not to be had.
 void enter_sandbox();
 
+// In the sandbox: leaves its network for a new one, where nothing is left of what tests have set.
+void renew_network();
+
 // In the sandbox: runs ip(8) with these arguments, and writes net.ipv4.NAME or net.ipv6.NAME.
 void ip_tool(const std::string& arguments);
 void set_sysctl(const std::string& name, const std::string& value);

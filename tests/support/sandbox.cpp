@@ -61,6 +61,12 @@ ifreq request(const std::string& ifname, unsigned long command) {
   return interface;
 }
 
+void set_up_loopback() {
+  ip_tool("link set lo up");
+  set_sysctl("ipv4/conf/lo/forwarding", "0");
+  set_sysctl("ipv6/conf/lo/forwarding", "0");
+}
+
 }  // namespace
 
 void enter_sandbox() {
@@ -74,14 +80,18 @@ void enter_sandbox() {
   require_bpf();
   in_sandbox = true;
   try {
-    ip_tool("link set lo up");
+    set_up_loopback();
     ip_tool("link add probe0 type veth peer name probe1");
     ip_tool("link del probe0");
-    set_sysctl("ipv4/conf/lo/forwarding", "0");
-    set_sysctl("ipv6/conf/lo/forwarding", "0");
   } catch (const std::exception& failure) {
     throw Skip(failure.what());
   }
+}
+
+void renew_network() {
+  if (!in_sandbox) throw std::logic_error("a network is left for another in the sandbox alone");
+  if (::unshare(CLONE_NEWNET) != 0) throw SystemError(errno, "making a network namespace");
+  set_up_loopback();
 }
 
 void ip_tool(const std::string& arguments) {
