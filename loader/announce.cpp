@@ -41,17 +41,21 @@ void print_changes(const std::vector<Announcement>& all) {
     if (one.changed) std::cout << one.vip.to_string() << " " << text_of(one) << std::endl;
 }
 
-// Until it is told to end: then nothing is announced any more. Where it is killed or fails, what
-// was announced is.
-void keep(const std::string& pin_path, unsigned long seconds, const Arguments& ifnames) {
+// Until it is told to end: then nothing is announced any more, and routers have some seconds to
+// learn it. Where it is killed or fails, what was announced is.
+void keep(const std::string& pin_path, unsigned long seconds, unsigned long linger,
+          const Arguments& ifnames) {
   sigset_t ends;
   sigemptyset(&ends);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ends, signal);
   ::sigprocmask(SIG_BLOCK, &ends, nullptr);  // they wait until they are asked for
   const timespec interval{static_cast<std::time_t>(seconds), 0};
+  const timespec rest{static_cast<std::time_t>(linger), 0};
   do print_changes(announce(pin_path, Announce::what_runs, ifnames));
   while (::sigtimedwait(&ends, nullptr, &interval) < 0);
-  print_changes(announce(pin_path, Announce::withdraw));
+  const auto withdrawn = announce(pin_path, Announce::withdraw);
+  print_changes(withdrawn);
+  if (!withdrawn.empty()) ::sigtimedwait(&ends, nullptr, &rest);
 }
 
 }  // namespace
@@ -62,10 +66,13 @@ int run_announce(const Arguments& arguments) {
                   "[IFNAME...]");
   command.flag("withdraw", "takes all of them back")
       .option("interval", "SECONDS", "again and again; withdraws when it is told to end")
+      .option("linger", "SECONDS", "ends so long after that")
       .epilogue("The routes are of type blackhole, protocol 200, in the main table.");
   if (!command.parse(arguments)) return 0;
   if (command.has("withdraw") && !command.parameters().empty())
     throw Error("--withdraw takes back all VIPs", "name no interfaces");
+  if (command.has("linger") && !command.has("interval"))
+    throw Error("--linger is for what withdraws when it ends", "give it with --interval SECONDS");
   if (!command.has("interval")) {
     for (const auto& name : command.parameters()) (void)find_interface(name);
     const auto what = command.has("withdraw") ? Announce::withdraw : Announce::what_runs;
@@ -74,7 +81,8 @@ int run_announce(const Arguments& arguments) {
   }
   if (command.has("withdraw") || command.json())
     throw Error("--interval goes with neither --withdraw nor --json", "leave one of them out");
-  keep(command.pin_path(), *command.interval(), command.parameters());
+  keep(command.pin_path(), *command.seconds("interval"), command.seconds("linger").value_or(0),
+       command.parameters());
   return 0;
 }
 

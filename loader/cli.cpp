@@ -17,7 +17,7 @@ namespace xdplb {
 
 namespace {
 
-constexpr unsigned long max_interval = 86400;  // seconds
+constexpr unsigned long day = 86400;  // seconds
 
 constexpr std::array verbs{
     Verb{"load", "load the component on interfaces", run_load},
@@ -148,11 +148,11 @@ Arguments Command::all(const std::string& repeated) const {
   return has(repeated) ? values_[repeated].as<Arguments>() : Arguments{};
 }
 
-std::optional<unsigned long> Command::interval() const {
-  const auto text = get("interval");
+std::optional<unsigned long> Command::seconds(const std::string& option) const {
+  const auto text = get(option);
   if (!text) return std::nullopt;
-  const auto seconds = parse_number(*text, 1, max_interval);
-  if (!seconds) throw Error("--interval '" + *text + "' is not a number of seconds from 1");
+  const auto seconds = parse_number(*text, 1, day);
+  if (!seconds) throw Error("--" + option + " '" + *text + "' is not a number of seconds from 1");
   return seconds;
 }
 

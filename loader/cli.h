@@ -41,8 +41,8 @@ class Command {
   [[nodiscard]] bool has(const std::string& flag) const { return values_.count(flag) != 0; }
   [[nodiscard]] std::optional<std::string> get(const std::string& option) const;
   [[nodiscard]] Arguments all(const std::string& repeated) const;
-  // --interval's seconds, where it was given. Throws Error.
-  [[nodiscard]] std::optional<unsigned long> interval() const;
+  // From 1 to a day, where the option was given. Throws Error.
+  [[nodiscard]] std::optional<unsigned long> seconds(const std::string& option) const;
   [[nodiscard]] const Arguments& parameters() const { return given_; }
   [[nodiscard]] std::string pin_path() const { return *get("pin-path"); }
   [[nodiscard]] bool json() const { return has("json"); }

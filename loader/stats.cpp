@@ -138,7 +138,7 @@ int run_stats(const Arguments& arguments) {
   std::optional<ServiceId> only;
   if (!command.parameters().empty()) only = ServiceId::parse(command.parameters()[0]);
   FiguresSource source(command.pin_path());
-  if (const auto seconds = command.interval()) {
+  if (const auto seconds = command.seconds("interval")) {
     if (command.json() || !Terminal::is_there()) repeat(source, only, *seconds, command.json());
     watch(source, only, *seconds);
     return 0;

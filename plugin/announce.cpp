@@ -46,6 +46,9 @@ std::map<Address, std::string> judged(const std::string& pin_path,
         }))
       why = trouble;
   }
+  for (const auto& hidden : set_routes())
+    if (const auto vip = vips.find(hidden); vip != vips.end() && vip->second.empty())
+      vip->second = "another route to it goes first: delete that";
   return vips;
 }
 

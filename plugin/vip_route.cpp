@@ -13,18 +13,18 @@ namespace xdplb {
 
 namespace {
 
-rtmsg& describe(NetlinkRequest& request, std::uint8_t family) {
+rtmsg& describe(NetlinkRequest& request, std::uint8_t family, unsigned char protocol) {
   auto& head = request.header<rtmsg>();
   head.rtm_family = family;
   head.rtm_table = RT_TABLE_MAIN;
-  head.rtm_protocol = vip_route_protocol;
-  head.rtm_type = RTN_BLACKHOLE;
+  head.rtm_protocol = protocol;
   return head;
 }
 
 int change(std::uint16_t type, std::uint16_t flags, const Address& vip) {
   NetlinkRequest request(type, flags | NLM_F_ACK);
-  auto& head = describe(request, af_of(vip));
+  auto& head = describe(request, af_of(vip), vip_route_protocol);
+  head.rtm_type = RTN_BLACKHOLE;
   head.rtm_dst_len = bits_of(vip);
   request.attribute(RTA_DST, vip);
   const std::uint32_t metric = vip_route_metric;
@@ -32,24 +32,33 @@ int change(std::uint16_t type, std::uint16_t flags, const Address& vip) {
   return request.run();
 }
 
-void add_those(std::uint8_t family, std::set<Address>& all) {
-  NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP);
-  request.strictly();
-  describe(request, family);
-  const int error = request.run([&](const nlmsghdr* message) {
-    each_attribute(message, sizeof(rtmsg), [&](const nlattr* attr) {
-      if (mnl_attr_get_type(attr) == RTA_DST) all.insert(address_in(attr));
+// To single addresses. The kernel leaves out those of other protocols, which may be a million.
+std::set<Address> host_routes(unsigned char protocol) {
+  std::set<Address> all;
+  for (const std::uint8_t family : {AF_INET, AF_INET6}) {
+    NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP);
+    request.strictly();
+    describe(request, family, protocol);
+    const int error = request.run([&](const nlmsghdr* message) {
+      const auto* head = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
+      each_attribute(message, sizeof(rtmsg), [&](const nlattr* attr) {
+        if (mnl_attr_get_type(attr) != RTA_DST) return;
+        const auto address = address_in(attr);
+        if (head->rtm_dst_len == bits_of(address)) all.insert(address);
+      });
     });
-  });
-  if (error != 0 && error != EAFNOSUPPORT) throw SystemError(error, "reading the routes to VIPs");
+    if (error != 0 && error != EAFNOSUPPORT) throw SystemError(error, "reading the routes to VIPs");
+  }
+  return all;
 }
 
 }  // namespace
 
-std::set<Address> vip_routes() {
-  std::set<Address> all;
-  add_those(AF_INET, all);
-  add_those(AF_INET6, all);
+std::set<Address> vip_routes() { return host_routes(vip_route_protocol); }
+
+std::set<Address> set_routes() {
+  auto all = host_routes(RTPROT_BOOT);
+  all.merge(host_routes(RTPROT_STATIC));
   return all;
 }
 

@@ -103,12 +103,20 @@ BOOST_AUTO_TEST_CASE(where_interfaces_are_named) {
   machine.host.stop(process);
 }
 
-// A route that an administrator made to the same VIP is left, and the kernel takes that one.
+// A route that an administrator made to the same VIP is left, and hides another from daemons. Those
+// to networks, and what the kernel makes for an address, don't.
 BOOST_AUTO_TEST_CASE(beside_an_administrators_route) {
   Machine machine;
   machine.load_with_services();
-  machine.host.ip("route add 192.0.2.10 via 10.0.0.9");
+  machine.host.ip("route add blackhole 192.0.2.0/24\naddr add 2001:db8::10/128 dev lo");
   check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+  for (const std::string proto : {"boot", "static"}) {
+    machine.host.ip("route add blackhole 192.0.2.10 proto " + proto);
+    check_announced(machine, {"2001:db8::10"}, "another route to it goes first");
+    machine.host.ip("route del 192.0.2.10 proto " + proto);
+    check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+  }
+  machine.host.ip("route add 192.0.2.10 via 10.0.0.9");
   machine.loader.require("announce --withdraw");
   BOOST_TEST(!machine.host.require({"ip", "route", "show", "192.0.2.10"}).empty());
 }
@@ -136,6 +144,20 @@ BOOST_AUTO_TEST_CASE(again_and_again) {
   BOOST_TEST(wait_until(announced(0), 10));
 }
 
+// It withdraws first, and then is there until it is told to end once more.
+BOOST_AUTO_TEST_CASE(routers_are_given_time) {
+  Machine machine;
+  machine.load_with_services();
+  const auto line = machine.loader.command("announce --interval 1 --linger 86400");
+  const auto process = machine.host.start(line);
+  BOOST_TEST(wait_until([&] { return routes(machine.host).size() == 2; }, 10));
+  ::kill(process, SIGTERM);
+  BOOST_TEST(wait_until([&] { return routes(machine.host).empty(); }, 10));
+  BOOST_TEST(Host::runs(process));
+  ::kill(process, SIGTERM);
+  BOOST_TEST(wait_until([&] { return !Host::runs(process); }, 10));
+}
+
 BOOST_AUTO_TEST_CASE(bad_lines) {
   Machine machine;
   machine.load_with_services();
@@ -143,6 +165,8 @@ BOOST_AUTO_TEST_CASE(bad_lines) {
                           {"announce --interval 1 --withdraw", 2, "goes with neither"},
                           {"announce --interval 1 -j", 2, "goes with neither"},
                           {"announce --withdraw eth0", 2, "takes back all VIPs"},
+                          {"announce --linger 5", 2, "give it with --interval"},
+                          {"announce --interval 1 --linger x", 2, "--linger 'x' is not a number"},
                           {"announce 192.0.2.10", 2, "192.0.2.10"}});
 }
 
@@ -169,6 +193,10 @@ BOOST_DATA_TEST_CASE(by_a_routing_daemon, data::make(Words{"bird", "frr"}), daem
   auto& [site, loader] = balanced;
   // Nothing else leads to VIPs.
   site.router.ip("route del 192.0.2.0/24\nroute del 2001:db8:ffff::/64");
+  // A server that balances has them, too: the one for FRR not as addresses, which go first to it.
+  for (const std::string vip : {"192.0.2.10", "2001:db8:ffff::10"})
+    site.balancer.ip(daemon == "bird" ? "addr add " + vip + " dev lo"
+                                      : "route add local " + vip + " dev lo");
   start_bgp_router(site.router, {balancer_node});
   if (daemon == "bird")
     start_bird(site.balancer, example("bird.conf", balancer_node));
