@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -137,6 +138,39 @@ BOOST_AUTO_TEST_CASE(killed_while_a_mode_changes, *boost::unit_test::preconditio
     }
   BOOST_TEST(changed > 0);
   BOOST_TEST(changed < calls);
+}
+
+// A pager that is not read holds up nobody: what is printed has no lock.
+BOOST_AUTO_TEST_CASE(read_slowly) {
+  Machine machine;
+  machine.load();
+  const auto id = nth_service(0);
+  machine.loader.require("service add " + id);
+  std::string text = "[[interface]]\nname = \"eth0\"\n";
+  for (int i = 0; i < 10; ++i) {
+    text += "[[service]]\naddress = \"" + nth_service(i) + "\"\nbackend = [";
+    for (int k = 0; k < 150; ++k)
+      text += "\"10." + std::to_string(i) + ".1." + std::to_string(k) + "\", ";
+    text += "]\n";
+  }
+  const std::string file = "/run/many.toml", read = "/run/read";
+  std::ofstream(file) << text;
+  const auto apply = "apply --single-ok --object " XDP_LB_OBJECT " --confirm 3600 " + file;
+  for (const auto& line : Words{apply, "backend list", "save", "metrics", "plan /run/none.toml"}) {
+    std::ofstream("/run/none.toml") << "interface = []\n";
+    std::ofstream(read).flush();
+    std::string command;
+    for (const auto& word : machine.loader.command(line)) command += word + " ";
+    const auto reader = machine.host.start(
+        Words{"sh", "-c", command + "| { head -c 1 >" + read + "; exec sleep 3600; }"});
+    BOOST_TEST(wait_until([&] { return std::filesystem::file_size(read) == 1; }, 60), line);
+    Words waiting{"timeout", "10"};
+    const auto next =
+        machine.loader.command(line == apply ? "confirm" : "backend down " + id + " 10.0.1.1");
+    waiting.insert(waiting.end(), next.begin(), next.end());
+    BOOST_TEST(machine.host.run(waiting).status == 0, line);
+    machine.host.stop(reader);
+  }
 }
 
 // ip(8) takes it off by the mode that it is attached in alone.
