@@ -3,6 +3,7 @@
 #include "loader/output.h"
 #include "plugin/component.h"
 #include "plugin/error.h"
+#include "plugin/upgrade.h"
 
 namespace xdplb {
 
@@ -57,7 +58,7 @@ int run_backend_add(const Arguments& arguments) {
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
   const auto change = read_backend_change(command);
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   const auto member = state.check_new_backend(id, backend, change);
@@ -78,7 +79,7 @@ int run_backend_set(const Arguments& arguments) {
   const auto change = read_backend_change(command);
   if (!change.weight && !change.hop && !change.forward)
     throw Error("backend set: nothing to set", "give --weight, --forward or --next-hop");
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.check_change(id, backend, change);
@@ -104,7 +105,7 @@ int run_backend_del(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.delete_backend(id, backend, command.has("now") ? Removal::now : Removal::drained);

@@ -109,7 +109,7 @@ int run_apply(const Arguments& arguments) {
   Turn turn(options.pin_path);
   require_none_pending(options.pin_path);
   std::optional<Pending> pending;
-  if (seconds) pending.emplace(options.pin_path, turn);
+  if (seconds) pending.emplace(options.pin_path, turn, config);
   if (pending && pending->guard(*seconds, options)) std::_Exit(0);
   const auto applied = apply(config, options, pending);
   if (command.json()) {
@@ -139,10 +139,13 @@ int run_save(const Arguments& arguments) {
   const Pins pins(command.pin_path(), Access::read);
   const auto text =
       to_text(running_config(pins, command.has("full") ? Detail::full : Detail::usual));
-  if (command.json())
-    print_json({{"file", text}});
-  else
+  const auto notes = lost_next_hops(pins);
+  if (command.json()) {
+    print_json({{"file", text}, {"notes", notes}});
+  } else {
     std::cout << text;
+    print_notes(notes, false);
+  }
   return 0;
 }
 

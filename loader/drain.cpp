@@ -8,6 +8,7 @@
 #include "loader/output.h"
 #include "plugin/component.h"
 #include "plugin/error.h"
+#include "plugin/upgrade.h"
 
 namespace xdplb {
 
@@ -19,7 +20,7 @@ constexpr auto forever = std::chrono::steady_clock::time_point::max();
 Notes set_state(const Command& command, BackendState wanted) {
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto backend = BackendId::parse(command.parameters()[1]);
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   const auto before = state.find_backend(state.service(id), backend);
@@ -93,6 +94,7 @@ int run_backend_drain(const Arguments& arguments) {
   }
   const auto notes = set_state(command, BackendState::drain);
   if (!command.has("wait") || !notes.empty()) print_notes(notes, command.json());
+  std::cerr.flush();  // it may be long until the end
   if (command.has("wait")) wait_for_flows(command, end);
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "loader/cli.h"
 #include "loader/output.h"
 #include "plugin/error.h"
+#include "plugin/upgrade.h"
 
 namespace xdplb {
 
@@ -17,7 +18,7 @@ template <typename Change>
 int change_peers(Command& command, const Arguments& arguments, Change change) {
   if (!command.parse(arguments)) return 0;
   const auto peer = parse_peer(command.parameters()[0]);
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   auto peers = peers_of(pins);
   change(peers, peer);

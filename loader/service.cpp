@@ -3,6 +3,7 @@
 #include "loader/output.h"
 #include "plugin/component.h"
 #include "plugin/error.h"
+#include "plugin/upgrade.h"
 
 namespace xdplb {
 
@@ -144,7 +145,7 @@ int run_service_add(const Arguments& arguments) {
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const auto change = read_service_change(command);
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   State(pins).add_service(id, change);
   print_notes({}, command.json());
@@ -159,7 +160,7 @@ int run_service_set(const Arguments& arguments) {
   const auto change = read_service_change(command);
   if (!changes_something(change))
     throw Error("service set: nothing to set", "'xdp-lb service set --help' lists the options");
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.check_change(id, change);
@@ -173,7 +174,7 @@ int run_service_del(const Arguments& arguments) {
   Command command("service del", "Deletes a service and its backends.", "VIP:PORT/PROTO");
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.delete_service(id);

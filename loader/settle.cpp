@@ -5,6 +5,7 @@
 #include "loader/cli.h"
 #include "loader/output.h"
 #include "plugin/component.h"
+#include "plugin/upgrade.h"
 
 namespace xdplb {
 
@@ -23,7 +24,7 @@ int run_settle(const Arguments& arguments) {
   command.epilogue("Slots that no flow needs any more become clean, and deleted backends without\n"
                    "flows go.");
   if (!command.parse(arguments)) return 0;
-  const PinLock lock(command.pin_path(), Access::change);
+  const ChangeLock lock(command.pin_path());
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   const auto before = changed_slots(state.epochs());

@@ -236,7 +236,7 @@ void detach_ours(const Place& place, std::uint32_t arena_id, std::set<std::uint3
       detached.insert(ours->id);
     }
   } catch (const Failure&) {  // an interface that vanished took it along
-    if (is_there(place.interface)) throw;
+    if (is_there(place.interface.index)) throw;
   }
 }
 

@@ -54,7 +54,7 @@ BackendConfig to_config(const Backend& backend, Detail detail) {
   BackendConfig one{backend.id, backend.weight, {}, {}, {}, {}};
   if (detail == Detail::full || backend.state != BackendState::up) one.state = backend.state;
   if (backend.own_forward) one.forward = backend.forward;
-  if (backend.hop) one.next_hop = to_static(*backend.hop);
+  if (backend.hop && is_there(backend.hop->ifindex)) one.next_hop = to_static(*backend.hop);
   return one;
 }
 
@@ -79,7 +79,7 @@ class Application {
     require_bpffs(options_.pin_path);
     make_plan();
     if (options_.max_move) require_moves(applied_.plan, *options_.max_move);
-    if (fresh_ && applied_.plan.load.empty()) return leave_nothing();
+    if (fresh_ && applied_.plan.load.empty()) return;  // nothing shall run, and nothing does
     // Maps come with the first interface; other interfaces get what is configured already.
     if (fresh_) load_missing();
     if (fresh_ && !changed_) rest_.require();
@@ -96,15 +96,6 @@ class Application {
     fresh_ = !has_whole_maps(options_.pin_path);
   }
 
-  // Where nothing shall run, and nothing does.
-  void leave_nothing() const {
-    const bool nothing = config_.interfaces && config_.services.empty() &&
-                         config_.peers.value_or(std::vector<Peer>{}).empty();
-    if (!nothing)
-      throw NotLoaded("no maps of xdp-lb are pinned in " + options_.pin_path,
-                      "name an interface in the file, or load the component first");
-  }
-
   void load_missing() {
     for (const auto& one : config_.interfaces.value_or(std::vector<InterfaceConfig>{}))
       if (std::ranges::find(applied_.plan.load, one.name) != applied_.plan.load.end())
@@ -116,8 +107,7 @@ class Application {
 
   // Others may have changed something since the plan was made: it is made again.
   void apply_maps() {
-    const PinLock lock(options_.pin_path, Access::change);
-    finish_upgrades(options_.pin_path);
+    const ChangeLock lock(options_.pin_path);
     const Pins pins(options_.pin_path, Access::change);
     Plan now;
     plan_maps(config_, pins.image(), now);  // throws what this would throw
@@ -151,6 +141,15 @@ class Application {
 };
 
 }  // namespace
+
+Notes lost_next_hops(const Pins& pins) {
+  Notes notes;
+  for (const auto& backend : backends_of(State(pins), {}))
+    if (backend.hop && !is_there(backend.hop->ifindex))
+      notes.push_back("the interface of the next hop " + hop_text(backend.hop) + " of backend " +
+                      backend.id.to_string() + " is gone: it is left out");
+  return notes;
+}
 
 Config running_config(const Pins& pins, Detail detail) {
   Config config;

@@ -52,4 +52,11 @@ class Unsupported : public Failure {
   [[nodiscard]] int exit_code() const override { return 4; }
 };
 
+// What failed after something was changed. The same again completes it, where it can be.
+class Halfway : public Failure {
+ public:
+  using Failure::Failure;
+  [[nodiscard]] int exit_code() const override { return 1; }
+};
+
 }  // namespace xdplb

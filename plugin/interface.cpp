@@ -102,9 +102,9 @@ std::string interface_name(unsigned index) {
   return name.data();
 }
 
-bool is_there(const Interface& interface) {
+bool is_there(unsigned index) {
   std::array<char, IF_NAMESIZE> name{};
-  return ::if_indextoname(interface.index, name.data()) != nullptr;
+  return ::if_indextoname(index, name.data()) != nullptr;
 }
 
 void require_attachable(const Interface& interface) {

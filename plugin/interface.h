@@ -30,7 +30,7 @@ Interface find_interface(const std::string& name);
 const Interface& find_interface(const std::vector<Interface>& all, const std::string& name);
 std::string interface_name(unsigned index);  // or "ifindex N"
 
-bool is_there(const Interface& interface);  // still, whatever its name
+bool is_there(unsigned index);  // an interface, whatever its name
 
 // Throws Error, with what to attach to instead, where the component has no business: VLAN devices,
 // bridges, ports of bonds, interfaces without Ethernet headers.

@@ -12,6 +12,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <set>
+#include <utility>
 
 #include "plugin/component.h"
 #include "plugin/error.h"
@@ -66,6 +68,30 @@ void rename_file(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) throw SystemError(errno, "making " + to);
 }
 
+// What the change says nothing of is for others to set meanwhile, and stays then: a backend that
+// was found dead doesn't come back.
+void leave_states(Config& before, const Config& change) {
+  std::set<std::pair<ServiceId, BackendId>> left;
+  for (const auto& service : change.services)
+    for (const auto& backend : service.backends)
+      if (!backend.state) left.emplace(service.id, backend.id);
+  for (auto& service : before.services)
+    for (auto& backend : service.backends)
+      if (left.contains({service.id, backend.id})) backend.state.reset();
+}
+
+// What can't be gone back to doesn't keep the rest from it.
+void leave_out_interfaces(Config& config) {
+  const auto there = interfaces();
+  const auto is_gone = [&](const std::string& name) {
+    return std::ranges::find(there, name, &Interface::name) == there.end();
+  };
+  std::erase_if(*config.interfaces, [&](const auto& one) { return is_gone(one.name); });
+  for (auto& service : config.services)
+    for (auto& backend : service.backends)
+      if (backend.next_hop && is_gone(backend.next_hop->ifname)) backend.next_hop.reset();
+}
+
 void leave_terminal() {
   ::setsid();
   if (const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC); null >= 0)
@@ -98,13 +124,14 @@ void require_none_pending(const std::string& pin_path) {
   }
 }
 
-Pending::Pending(const std::string& pin_path, Turn& turn)
+Pending::Pending(const std::string& pin_path, Turn& turn, const Config& change)
     : pin_path_(pin_path), file_(pending_file(pin_path)), turn_(turn) {
   before_.interfaces.emplace();
   before_.peers.emplace();
   const PinLock lock(pin_path, Access::read);
   if (has_whole_maps(pin_path))
     before_ = running_config(Pins(pin_path, Access::read), Detail::full);
+  leave_states(before_, change);
   mark_ = write_whole(unmade(file_), to_text(before_));
 }
 
@@ -153,10 +180,7 @@ bool Pending::claim() const {
 void Pending::take_back(const ApplyOptions& options) {
   ApplyOptions any = options;
   any.max_move.reset();
-  const auto there = interfaces();
-  std::erase_if(*before_.interfaces, [&](const auto& one) {
-    return std::ranges::find(there, one.name, &Interface::name) == there.end();
-  });
+  leave_out_interfaces(before_);
   apply_config(before_, any);
   ::syslog(LOG_WARNING, "the change was not confirmed, and is taken back");
   ::unlink(unmade(file_).c_str());
@@ -192,6 +216,9 @@ void confirm_change(const std::string& pin_path) {
   const auto file = pending_file(pin_path);
   if (::unlink(file.c_str()) == 0) return;
   if (errno != ENOENT) throw SystemError(errno, "removing " + file);
+  if (::access(unmade(file).c_str(), F_OK) == 0)
+    throw NotLoaded("the change was not confirmed, and could not be taken back",
+                    "'journalctl -t xdp-lb' has why; apply the file that is to hold");
   throw NotLoaded("no change waits to be confirmed",
                   "it was taken back, or confirmed before: 'xdp-lb plan FILE' tells");
 }

@@ -26,7 +26,7 @@ void require_none_pending(const std::string& pin_path);
 // Made before the change, with the turn: what runs now is to be gone back to.
 class Pending {
  public:
-  Pending(const std::string& pin_path, Turn& turn);
+  Pending(const std::string& pin_path, Turn& turn, const Config& change);
 
   // Leaves a process behind that goes back: when the time is over, or at once where this one dies
   // or fails before it says done(). False; and true in that process, which is to end then.

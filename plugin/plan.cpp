@@ -58,6 +58,9 @@ std::vector<std::string> differences(const Backend& before, const Backend& after
   if (before.own_forward || after.own_forward)
     changes.differ("forward", before.forward, after.forward);
   changes.differ("next-hop", hop_text(before.hop), hop_text(after.hop));
+  if (before.hop && after.hop && before.hop->ifindex == after.hop->ifindex)
+    changes.differ("next-hop's source", to_string(std::to_array(before.hop->src)),
+                   to_string(std::to_array(after.hop->src)));
   return changes.take();
 }
 

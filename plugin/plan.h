@@ -68,9 +68,11 @@ std::vector<ServicePlan> compare(const Pins& before, const Pins& after);
 std::vector<WantedService> wanted_services(const Config& config, bool resolve);
 
 // What runs, as a file would say it. In full: with the cluster key, which is a secret, the states
-// of backends that are up, and peers where there are none.
+// of backends that are up, and peers where there are none. Without next hops whose interface is
+// gone, which lost_next_hops() tells.
 enum class Detail : bool { usual, full };
 Config running_config(const Pins& pins, Detail detail);
+Notes lost_next_hops(const Pins& pins);
 
 // What applying the configuration changes. Throws Error where it can't be applied. Callers hold
 // PinLock where there are maps.
@@ -102,13 +104,6 @@ struct ApplyOptions {
 struct Applied {
   Plan plan;
   Notes notes;
-};
-
-// What failed after something was changed. The same again completes it, where it can be.
-class Halfway : public Failure {
- public:
-  using Failure::Failure;
-  [[nodiscard]] int exit_code() const override { return 1; }
 };
 
 // Throws Halfway; what plan_config() throws, and what the system refuses, where nothing was

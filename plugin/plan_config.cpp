@@ -149,6 +149,14 @@ void plan_maps(const Config& config, const Pins& before, Plan& plan) {
 Plan plan_config(const Config& config, const std::string& pin_path) {
   Plan plan;
   if (config.interfaces) plan_interfaces(*config.interfaces, pin_path, plan);
+  if (const auto lack = plan.load.empty() ? std::nullopt : why_no_chain())
+    plan.notes.push_back("a chain can't be made here: " + *lack +
+                         ": 'xdp-lb apply' needs --single-ok");
+  const bool nothing = config.interfaces && config.services.empty() &&
+                       config.peers.value_or(std::vector<Peer>{}).empty();
+  if (!nothing && plan.load.empty() && !has_whole_maps(pin_path))
+    throw NotLoaded("no maps of xdp-lb are pinned in " + pin_path,
+                    "name an interface in the file, or load the component first");
   if (has_whole_maps(pin_path)) {
     const auto before = Pins(pin_path, Access::read).image();
     plan_sizes(config, before, plan);

@@ -157,8 +157,23 @@ Upgrade upgrade_component(const std::vector<std::string>& ifnames, const Upgrade
   for (const auto& place : from)
     rest.attempt(
         [&] { done.interfaces.push_back(upgrade_on(place, programs, pins, options.force)); });
-  rest.require();
+  try {
+    rest.require();
+  } catch (const Failure& failure) {
+    std::string names;
+    for (const auto& one : done.interfaces)
+      if (one.changed()) names += ' ' + one.interface;
+    if (names.empty()) throw;
+    throw Halfway(std::string(failure.what()) + "; these are upgraded:" + names, failure.hint());
+  }
   return done;
+}
+
+ChangeLock::ChangeLock(const std::string& pin_path) : lock_(pin_path, Access::change) {
+  try {
+    finish_upgrades(pin_path);
+  } catch (const Failure&) {  // it does no harm meanwhile
+  }
 }
 
 void finish_upgrades(const std::string& pin_path) {

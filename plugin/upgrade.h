@@ -37,4 +37,13 @@ Upgrade upgrade_component(const std::vector<std::string>& ifnames, const Upgrade
 // this network namespace the newest stays. Callers hold PinLock.
 void finish_upgrades(const std::string& pin_path);
 
+// PinLock, to change the maps. It finishes upgrades first, where it can.
+class ChangeLock {
+ public:
+  explicit ChangeLock(const std::string& pin_path);
+
+ private:
+  PinLock lock_;
+};
+
 }  // namespace xdplb

@@ -94,6 +94,32 @@ BOOST_AUTO_TEST_CASE(what_can_not_be_is_said_before_anything_is_changed) {
                             {verb + many, 2, "and the arena of 67108864 bytes has no room"}});
 }
 
+// Where nothing has the component, and nothing is to have it, there is nowhere to put services.
+BOOST_AUTO_TEST_CASE(nowhere_to_be) {
+  Machine machine;
+  for (const std::string verb : {"plan ", "apply "}) {
+    for (const std::string none : {"", "interface = []\n"})
+      check_refused(machine, {{verb + file_with(none + http + two), 3, "name an interface"}});
+    check_status(machine.run(verb + file_with("interface = []\n")), 0);
+  }
+}
+
+// The link address that packets leave with is the interface's, and a static hop knows it.
+BOOST_AUTO_TEST_CASE(an_interfaces_address_that_changed_is_a_change) {
+  Machine machine;
+  const auto file = file_with(interface + http +
+                              "backend = [{address = \"10.0.0.2\", next-hop = "
+                              "\"02:00:00:00:00:02%eth1\"}]\n");
+  check_status(machine.run("apply " + file), 0);
+  check_status(machine.run("plan " + file), 0);
+  machine.host.ip("link set eth1 address 02:00:00:00:00:77");
+  const auto planned = machine.run("plan " + file);
+  check_status(planned, 5);
+  check_says(planned, "-> 02:00:00:00:00:77");
+  check_status(machine.run("apply " + file), 0);
+  check_status(machine.run("plan " + file), 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_failed_halfway_is_no_bad_input) {
   Machine machine;
   check_status(machine.run("apply " + file_with(interface + http + two)), 0);

@@ -101,6 +101,47 @@ BOOST_AUTO_TEST_CASE(a_key_is_taken_back) {
   BOOST_TEST(wait_until([&] { return machine.loader.require("save --full") == before; }, patience));
 }
 
+// States that the file doesn't give are for others to set, meanwhile too.
+BOOST_AUTO_TEST_CASE(a_backend_that_died_meanwhile_stays_down) {
+  Applied machine;
+  const auto state = [&](const std::string& address) {
+    for (const auto& one : machine.loader.json("backend list 192.0.2.10:80/tcp"))
+      if (one.at("backend") == address) return one.at("state").get<std::string>();
+    return std::string("none");
+  };
+  const std::string one_up = "backend = [\"10.0.0.2\", {address = \"10.0.0.3\", state = \"up\"}]\n";
+  const auto file = file_with(interface + http + one_up);
+  BOOST_TEST(machine.run("apply --confirm 2 " + file).status == 0);
+  machine.loader.require("backend down 192.0.2.10:80/tcp 10.0.0.2");
+  BOOST_TEST(wait_until([&] { return Applied::is_over(); }, patience));
+  BOOST_TEST(state("10.0.0.2") == "down");
+  BOOST_TEST(state("10.0.0.3") == "drain");
+}
+
+// A next hop can't be gone back to where its interface is gone: the rest is.
+BOOST_AUTO_TEST_CASE(without_an_interface_that_is_gone) {
+  Machine machine;
+  machine.host.ip("link add d0 type veth peer name d1");
+  const auto before = interface + http +
+                      "backend = [{address = \"10.0.0.2\", next-hop = "
+                      "\"02:00:00:00:00:02%d0\"}, \"10.0.0.3\"]\n";
+  BOOST_TEST_REQUIRE(machine.run("apply " + file_with(before)).status == 0);
+  BOOST_TEST(machine.loader.require("save").find("02:00:00:00:00:02%d0") != std::string::npos);
+  for (const bool meanwhile : {true, false}) {
+    BOOST_TEST(machine.run("apply --confirm 2 " + file_with(interface + http + three)).status == 0);
+    if (meanwhile) machine.host.ip("link del d0");
+    BOOST_TEST(wait_until([&] { return Applied::is_over(); }, patience));
+    BOOST_TEST(machine.loader.json("backend list").size() == 2U);
+    machine.host.ip("link add d0 type veth peer name d1");
+    BOOST_TEST(machine.run("apply " + file_with(before)).status == 0);
+    if (meanwhile) machine.host.ip("link del d0");
+  }
+  machine.host.ip("link del d0");
+  const auto saved = machine.run("save");
+  BOOST_TEST(saved.err.find("02:00:00:00:00:02%ifindex") != std::string::npos, saved.err);
+  BOOST_TEST(machine.run("apply " + file_with(saved.out)).status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(from_nothing) {
   Machine machine;
   BOOST_TEST(machine.run("apply --confirm 2 " + file_with(interface + http + two)).status == 0);

@@ -6,6 +6,7 @@
 
 #include "tests/net/cli_fixture.h"
 #include "tests/net/farmed.h"
+#include "tests/net/injected.h"
 #include "tests/support/other_object.h"
 
 namespace xdplb::test {
@@ -92,6 +93,32 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
                           {"upgrade -o /run/none", 2, "there is no BPF object /run/none"}});
   machine.loader.require("unload --keep-maps eth0");
   check_refused(machine, {{"upgrade", 3, "xdp-lb is not loaded on any interface"}});
+}
+
+// Of some: which they are is said, and it is not as if nothing was changed.
+BOOST_AUTO_TEST_CASE(where_it_fails, *boost::unit_test::precondition(has_strace)) {
+  Machine machine;
+  machine.load();
+  machine.loader.require("load eth1 --single-ok --object " XDP_LB_OBJECT);
+  const auto id_of = [&](const std::string& ifname) {
+    return machine.loader.json("status " + ifname)
+        .at("interfaces")
+        .at(0)
+        .at("main")
+        .at("id")
+        .dump();
+  };
+  const std::string line = installed + " --force eth0 eth1";
+  bool halfway = false;
+  for (int nth = count_calls(machine.host, "sendto", line); nth > 0 && !halfway; --nth) {
+    const auto first = id_of("eth0"), second = id_of("eth1");
+    const auto outcome = run_injected(machine.host, "sendto", "error=ENOMEM", nth, line);
+    if (first == id_of("eth0") || second != id_of("eth1")) continue;
+    halfway = true;
+    BOOST_TEST(outcome.status == 1);
+    BOOST_TEST(outcome.err.find("these are upgraded: eth0\n") != std::string::npos, outcome.err);
+  }
+  BOOST_TEST(halfway);
 }
 
 // In place of the old at once: connections don't notice.

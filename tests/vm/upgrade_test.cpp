@@ -123,12 +123,13 @@ BOOST_AUTO_TEST_CASE(two_copies_become_one) {
   const auto plain =
       "xdp-loader load -p " + std::string(pin_folder) + " -P 30 v0 " + std::string(object_file);
   std::ofstream("/run/empty.toml") << "";
-  for (const auto& line : Words{other, "xdp-lb load v1", "xdp-lb apply /run/empty.toml"})
+  for (const auto& line : Words{other, "xdp-lb load v1", "xdp-lb apply /run/empty.toml",
+                                "xdp-lb settle", "xdp-lb peer add 02:00:00:00:00:99"})
     BOOST_TEST_CONTEXT(line) {
       Lab lab(2);
       lab.require("xdp-lb load v0");
-      lab.require(plain);
       lab.add_services("v0");
+      lab.require(plain);
       BOOST_TEST(lab.names("v0") == (Words{"xdp_lb", "xdp_lb"}), boost::test_tools::per_element());
       check_traffic(lab, "v0", {.ours = true});
       lab.require(line);
