@@ -195,6 +195,7 @@ struct chosen_way {
 };
 
 /* No state: what a packet needs that the stack has no room for. */
+#define LB_COOKIES 64
 struct lb_scratch {
 	struct packet pkt;
 	struct packet flow;
@@ -213,6 +214,7 @@ struct lb_scratch {
 	__u8 quote[LB_QUOTE];
 	__u32 behind; /* the quote */
 	struct chosen_way chosen;
+	__u64 cookies[LB_COOKIES]; /* seen just now, by flow: accepts_cookie() */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -39,6 +39,20 @@ static __always_inline bool has_cookie(struct xdp_md *ctx, struct bpf_sock *list
 	return !bpf_tcp_check_syncookie(listener, ip, size, tcp, LB_TCP_HEADER);
 }
 
+/* Or was it in one just now? Only that packet's sequence number tells, and what the client has sent
+ * right behind it comes here before there is a socket. */
+static __always_inline bool accepts_cookie(struct xdp_md *ctx, struct bpf_sock *listener,
+					   const struct way *way, struct lb_scratch *s, __u64 hash)
+{
+	__u64 *seen = &s->cookies[hash & (LB_COOKIES - 1)];
+	__u64 now = (hash & ~0xffffULL) | (seconds_now() & 0xffff);
+
+	if (!has_cookie(ctx, listener, way->pkt))
+		return *seen == now || *seen + 1 == now;
+	*seen = now;
+	return true;
+}
+
 /* Is there a UDP socket that is connected to the flow's client? */
 static __always_inline __u32 udp_state(struct xdp_md *ctx, struct bpf_sock_tuple *tuple, __u32 size)
 {
@@ -54,6 +68,7 @@ static __always_inline __u32 udp_state(struct xdp_md *ctx, struct bpf_sock_tuple
 }
 
 static __always_inline __u32 tcp_state(struct xdp_md *ctx, const struct way *way,
+				       struct lb_scratch *s, __u64 hash,
 				       struct bpf_sock_tuple *tuple, __u32 size)
 {
 	struct bpf_sock *socket = bpf_skc_lookup_tcp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
@@ -63,14 +78,16 @@ static __always_inline __u32 tcp_state(struct xdp_md *ctx, const struct way *way
 		return 0;
 	state = socket->state;
 	if (state == LB_TCP_LISTEN)
-		state = !is_icmp(way->pkt) && has_cookie(ctx, socket, way->pkt) ? LB_TCP_ESTABLISHED
-										: 0;
+		state = !is_icmp(way->pkt) && accepts_cookie(ctx, socket, way, s, hash)
+				? LB_TCP_ESTABLISHED
+				: 0;
 	bpf_sk_release(socket);
 	return state;
 }
 
 /* The state of this host's socket for the flow, which may be half open; 0: it has none. */
-static __always_inline __u32 socket_state(struct xdp_md *ctx, const struct way *way)
+static __always_inline __u32 socket_state(struct xdp_md *ctx, const struct way *way,
+					  struct lb_scratch *s, __u64 hash)
 {
 	const __u32 *src = (const void *)way->flow->src, *dst = (const void *)way->flow->dst;
 	bool v4 = way->flow->family == LB_IPV4;
@@ -89,7 +106,7 @@ static __always_inline __u32 socket_state(struct xdp_md *ctx, const struct way *
 		tuple.ipv6.dport = way->flow->ports >> 16;
 	}
 	return way->flow->proto == IPPROTO_UDP ? udp_state(ctx, &tuple, size)
-					       : tcp_state(ctx, way, &tuple, size);
+					       : tcp_state(ctx, way, s, hash, &tuple, size);
 }
 
 static __always_inline bool is_local(__u32 handle)
@@ -260,7 +277,7 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	here = is_here(ctx, s);
 	if (here ? way.flow->proto == IPPROTO_UDP : !may_be_here(s, &lookup, &place))
 		return 0;
-	state = socket_state(ctx, &way);
+	state = socket_state(ctx, &way, s, place.hash);
 	if (!here && state && state != LB_TCP_TIME_WAIT)
 		s->kind = FROM_PEER;
 	if (!here || state)

@@ -3,7 +3,6 @@
 // has it; and nothing is written for nobody.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <sched.h>
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
@@ -25,24 +24,15 @@ const PacketSpec cut{.to = ip("192.0.2.10"), .more = true};
 const PacketSpec good{.to = ip("192.0.2.10")};
 constexpr std::uint32_t all_reasons = ~0U;
 
-// Packets come on one CPU, which has one limit.
 struct Followed : Balancer {
   Followed() {
     add_service(service);
     add_backend(service, "10.0.0.1", 1);
-    ::sched_getaffinity(0, sizeof(before_), &before_);
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
-    BOOST_REQUIRE(::sched_setaffinity(0, sizeof(one), &one) == 0);
     const Fd map(::bpf_obj_get(pin_of(pins().path(), "lb_samples").c_str()));
     ring_ = ring_buffer__new(map.get(), take, this, nullptr);
     BOOST_REQUIRE(ring_ != nullptr);
   }
-  ~Followed() {
-    ring_buffer__free(ring_);
-    ::sched_setaffinity(0, sizeof(before_), &before_);
-  }
+  ~Followed() { ring_buffer__free(ring_); }
   Followed(const Followed&) = delete;
   Followed& operator=(const Followed&) = delete;
 
@@ -62,7 +52,7 @@ struct Followed : Balancer {
     return 0;
   }
 
-  cpu_set_t before_{};
+  OneCpu one_;  // its limit
   ring_buffer* ring_ = nullptr;
   std::vector<lb_sample> got_;
 };

@@ -9,7 +9,9 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include "plugin/error.h"
 #include "tests/bpf/packed.h"
@@ -157,6 +159,7 @@ struct Tap {
 BOOST_DATA_TEST_CASE(a_cookie, data::make(modes) * data::make({true, false}), mode, v4) {
   Host host(mode, v4);
   const Cookies cookies;
+  const OneCpu one;
   const auto listener = host.listen();
   const Tap tap;
   host.send_syn();
@@ -171,8 +174,21 @@ BOOST_DATA_TEST_CASE(a_cookie, data::make(modes) * data::make({true, false}), mo
     put16(frame, tcp + 10, static_cast<std::uint16_t>(number));
     return frame;
   };
-  host.stays(host.wrapped(acknowledgement(sequence + 1, 64), host.peer, host.here));
-  host.goes_on(acknowledgement(sequence + 17, 64), acknowledgement(sequence + 17, 3));
+  const auto goes_on = [&](std::uint32_t number) {
+    host.goes_on(acknowledgement(number, 64), acknowledgement(number, 3));
+  };
+  const auto stays = [&](std::uint32_t number) {
+    host.stays(host.wrapped(acknowledgement(number, 64), host.peer, host.here));
+  };
+  goes_on(sequence + 1461);
+  stays(sequence + 1);
+  stays(sequence + 1461);  // what came with it
+  host.port = ++host.last_port;
+  goes_on(sequence + 1461);
+  --host.port;
+  if (mode != "l2" || !v4) return;
+  std::this_thread::sleep_for(std::chrono::seconds(3));  // by then there would be a socket
+  goes_on(sequence + 1461);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

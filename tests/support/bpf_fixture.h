@@ -5,6 +5,7 @@
 // product's own State, and run packet by packet with BPF_PROG_TEST_RUN.
 
 #include <linux/bpf.h>
+#include <sched.h>
 
 #include <compare>
 #include <cstdint>
@@ -34,6 +35,19 @@ void enter_sandbox();
 
 // In the sandbox: leaves its network for a new one, where nothing is left of what tests have set.
 void renew_network();
+
+// While it lives, the thread's packets are all run on one CPU, which has one of what there is for
+// each.
+class OneCpu {
+ public:
+  OneCpu();
+  ~OneCpu();
+  OneCpu(const OneCpu&) = delete;
+  OneCpu& operator=(const OneCpu&) = delete;
+
+ private:
+  cpu_set_t before_{};
+};
 
 // In the sandbox: runs ip(8) with these arguments, and writes net.ipv4.NAME or net.ipv6.NAME.
 void ip_tool(const std::string& arguments);

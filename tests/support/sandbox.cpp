@@ -94,6 +94,15 @@ void renew_network() {
   set_up_loopback();
 }
 
+OneCpu::OneCpu() {
+  ::sched_getaffinity(0, sizeof(before_), &before_);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &one);
+  if (::sched_setaffinity(0, sizeof(one), &one) != 0) throw SystemError(errno, "staying on a CPU");
+}
+OneCpu::~OneCpu() { ::sched_setaffinity(0, sizeof(before_), &before_); }
+
 void ip_tool(const std::string& arguments) {
   if (!in_sandbox) throw std::logic_error("ip(8) is for the sandbox alone");
   const auto command = "ip " + arguments;
