@@ -3,22 +3,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "plugin/cluster_key.h"
-#include "plugin/error.h"
+#include "plugin/mistake.h"
 #include "plugin/options.h"
 
 namespace xdplb {
 
-// In the file, from 1; 0: nowhere.
-struct Position {
-  unsigned line = 0;
-  unsigned column = 0;
-};
+// Keys of a table that weren't understood, or aren't known and may be meant for others.
+using Unclear = std::set<std::string, std::less<>>;
 
 struct InterfaceConfig {
   std::string name{};
@@ -35,6 +34,7 @@ struct BackendConfig {
   std::optional<StaticHop> next_hop{};
   std::optional<BackendState> state{};  // as it is where not given
   Position at{};
+  Unclear unclear{};
 };
 
 struct ServiceConfig {
@@ -43,6 +43,7 @@ struct ServiceConfig {
   std::optional<unsigned> slots{};
   std::vector<BackendConfig> backends{};
   Position at{};
+  Unclear unclear{};  // those of [defaults] among them
 };
 
 struct Config {
@@ -55,26 +56,11 @@ struct Config {
   std::vector<ServiceConfig> services{};
 };
 
-struct Mistake {
-  Position at;
-  std::string text;
-  std::string hint;
-};
-
-// All of them; what() has a line for each: NAME:LINE:COLUMN: what is wrong; what to do.
-class ConfigError : public Error {
- public:
-  ConfigError(const std::string& name, std::vector<Mistake> mistakes);
-  [[nodiscard]] const std::vector<Mistake>& mistakes() const { return mistakes_; }
-
- private:
-  std::vector<Mistake> mistakes_;
-};
-
 // name: the file's, for messages. Throws ConfigError.
 Config parse_config(std::string_view text, const std::string& name);
 
 // What is wrong with a configuration as a whole: what is there twice, or can't be beside another.
+// Nothing is said of what depends on keys that are unclear.
 std::vector<Mistake> mistakes_of(const Config& config);
 
 // Text that parse_config() makes the same of. What is as by default is left out.

@@ -4,7 +4,6 @@
 
 #include "plugin/actions.h"
 #include "plugin/config_reader.h"
-#include "plugin/hex.h"
 
 namespace xdplb {
 
@@ -82,21 +81,23 @@ std::string name_of(const Value& value, const char* key) {
   return text != nullptr ? " " + text->get() : "";
 }
 
-void require(const Value& value, const char* key, const std::string& what) {
+// Does the table lack its name? Then that is a mistake.
+bool lacks(const Value& value, const char* key, const std::string& what) {
   const auto* table = value.node().as_table();
-  if (table != nullptr && !table->contains(key)) value.wrong(what + " has no " + key);
+  if (table == nullptr || table->contains(key)) return false;
+  value.wrong(what + " has no " + key);
+  return true;
 }
 
 class Reader {
  public:
-  explicit Reader(std::vector<Mistake>& mistakes) : mistakes_(mistakes) {}
+  explicit Reader(Mistakes& mistakes) : mistakes_(mistakes) {}
 
   Config read(const toml::table& document) {
     const Value all(mistakes_, "the file", document);
     // Before services, wherever they are.
     if (const auto* table = document.get("defaults"))
-      Value(mistakes_, "defaults", *table).table("[defaults]", option_keys(defaults_));
-    whole_defaults_ = mistakes_.empty();
+      unclear_ = Value(mistakes_, "defaults", *table).table("[defaults]", option_keys(defaults_));
     all.table(
         "the file",
         {{"cluster-key", [&](const Value& v) { take(config_.cluster_key, v.parsed(to_key)); }},
@@ -135,27 +136,24 @@ class Reader {
   void read_interfaces(const Value& value) {
     auto& all = config_.interfaces.emplace();
     for (const auto& one : value.elements()) {
-      const auto before = mistakes_.size();
       InterfaceConfig into;
       into.at = one.at();
-      require(one, "name", "an interface");
-      one.table(
+      const bool nameless = lacks(one, "name", "an interface");
+      const auto unclear = one.table(
           "interface" + name_of(one, "name"),
           {{"name", [&](const Value& v) { take(into.name, v.text()); }},
            {"mode",
             [&](const Value& v) { take(into.skb, v.word(parse_attach_mode, "native nor skb")); }},
            {"priority", [&](const Value& v) { take(into.priority, v.number(0, most_priority)); }},
            {"actions", [&](const Value& v) { into.actions = v.parsed(to_actions); }}});
-      if (mistakes_.size() == before) all.push_back(std::move(into));
+      if (!nameless && !unclear.contains("name")) all.push_back(std::move(into));
     }
   }
 
   void read_service(const Value& value) {
-    const auto before = mistakes_.size();
     ServiceConfig service;
     ServiceChange options;
     service.at = value.at();
-    require(value, "address", "a service");
     auto keys = option_keys(options);
     keys.emplace_back("address",
                       [&](const Value& v) { take(service.id, v.parsed(ServiceId::parse)); });
@@ -164,9 +162,15 @@ class Reader {
     keys.emplace_back("backend", [&](const Value& v) {
       for (const auto& one : v.elements()) read_backend(one, service);
     });
-    value.table("service" + name_of(value, "address"), keys);
-    if (mistakes_.size() != before || !whole_defaults_) return;
+    service.unclear = value.table("service" + name_of(value, "address"), keys);
+    if (lacks(value, "address", "a service")) service.unclear.emplace("address");
+    const auto* table = value.node().as_table();
+    for (const auto& key : unclear_)
+      if (table == nullptr || !table->contains(key)) service.unclear.insert(key);
     service.options = changed(changed(default_options(service.id), defaults_), options);
+    // What isn't understood is in no other service's way.
+    if (service.unclear.contains("pool")) service.options.pool = {};
+    if (service.unclear.contains("fragments")) service.options.fragments = Fragments::drop;
     for (auto& backend : service.backends)
       if (backend.id.port == service.id.port) backend.id.port = 0;
     config_.services.push_back(std::move(service));
@@ -175,55 +179,29 @@ class Reader {
   static void read_backend(const Value& value, ServiceConfig& service) {
     auto& into = service.backends.emplace_back();
     into.at = value.at();
-    if (value.node().is_string()) return take(into.id, value.parsed(BackendId::parse));
-    require(value, "address", "a backend");
-    value.table("backend" + name_of(value, "address"),
-                {{"address", [&](const Value& v) { take(into.id, v.parsed(BackendId::parse)); }},
-                 {"weight", [&](const Value& v) { take(into.weight, v.number(1, max_weight)); }},
-                 {"forward", [&](const Value& v) { into.forward = v.word(parse_forward); }},
-                 {"next-hop", [&](const Value& v) { into.next_hop = v.parsed(StaticHop::parse); }},
-                 {"state", [&](const Value& v) {
-                    into.state = v.word(parse_state, "up, drain nor down");
-                  }}});
+    if (value.node().is_string()) {
+      const auto id = value.parsed(BackendId::parse);
+      if (!id) into.unclear.emplace("address");
+      return take(into.id, id);
+    }
+    into.unclear = value.table(
+        "backend" + name_of(value, "address"),
+        {{"address", [&](const Value& v) { take(into.id, v.parsed(BackendId::parse)); }},
+         {"weight", [&](const Value& v) { take(into.weight, v.number(1, max_weight)); }},
+         {"forward", [&](const Value& v) { into.forward = v.word(parse_forward); }},
+         {"next-hop", [&](const Value& v) { into.next_hop = v.parsed(StaticHop::parse); }},
+         {"state",
+          [&](const Value& v) { into.state = v.word(parse_state, "up, drain nor down"); }}});
+    if (lacks(value, "address", "a backend")) into.unclear.emplace("address");
   }
 
-  std::vector<Mistake>& mistakes_;
+  Mistakes& mistakes_;
   ServiceChange defaults_{};
-  bool whole_defaults_ = true;  // without a mistake
+  Unclear unclear_{};  // of the defaults
   Config config_{};
 };
 
-// What was given can have any characters, those that break a line or move a cursor among them.
-std::string in_one_line(std::string_view given) {
-  std::string line;
-  for (const auto c : given) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (byte < 0x20 || byte == 0x7f)
-      line += "\\x" + hex(std::array{byte});
-    else
-      line += c;
-  }
-  return line;
-}
-
-std::string described(const std::string& name, std::vector<Mistake>& mistakes) {
-  std::ranges::stable_sort(mistakes, {},
-                           [](const auto& one) { return std::pair(one.at.line, one.at.column); });
-  std::string text;
-  for (const auto& [at, what, hint] : mistakes) {
-    if (!text.empty()) text += "\n";
-    text += name;
-    if (at.line != 0) text += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
-    text += ": " + in_one_line(what);
-    if (!hint.empty()) text += "; " + in_one_line(hint);
-  }
-  return text;
-}
-
 }  // namespace
-
-ConfigError::ConfigError(const std::string& name, std::vector<Mistake> mistakes)
-    : Error(described(name, mistakes)), mistakes_(std::move(mistakes)) {}
 
 std::optional<std::uint32_t> parse_arena(std::string_view text) {
   constexpr unsigned long least = 1UL << 16;
@@ -241,17 +219,16 @@ std::optional<std::uint32_t> parse_arena(std::string_view text) {
 }
 
 Config parse_config(std::string_view text, const std::string& name) {
-  std::vector<Mistake> mistakes;
+  Mistakes mistakes;
   Config config;
   try {
     config = Reader(mistakes).read(toml::parse(text, name));
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
-    mistakes.push_back({{at.line, at.column}, std::string(error.description()), {}});
+    mistakes.add({at.line, at.column}, std::string(error.description()));
   }
-  // What was read with a mistake isn't there, so that nothing is told of it twice.
-  for (auto& mistake : mistakes_of(config)) mistakes.push_back(std::move(mistake));
-  if (!mistakes.empty()) throw ConfigError(name, std::move(mistakes));
+  for (const auto& [at, what, hint] : mistakes_of(config)) mistakes.add(at, what, hint);
+  mistakes.require(name);
   return config;
 }
 

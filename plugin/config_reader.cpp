@@ -27,15 +27,29 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-std::string advice(std::string_view key, const ConfigValue::Keys& known) {
+// The key that this one is likely to be; end() where none is near.
+ConfigValue::Keys::const_iterator nearest(std::string_view key, const ConfigValue::Keys& known) {
   constexpr std::size_t near = 3;
   const auto far = [&](const auto& one) { return distance(key, one.first); };
   const auto best = std::ranges::min_element(known, {}, far);
-  if (far(*best) <= std::min(near, key.size() / 2))
-    return "did you mean '" + std::string(best->first) + "'?";
+  return far(*best) <= std::min(near, key.size() / 2) ? best : known.end();
+}
+
+std::string advice(std::string_view key, const ConfigValue::Keys& known) {
+  const auto best = nearest(key, known);
+  if (best != known.end()) return "did you mean '" + std::string(best->first) + "'?";
   std::string all;
   for (const auto& one : known) all += (all.empty() ? "known are " : ", ") + std::string(one.first);
   return all;
+}
+
+// What an unknown key may be meant for: the nearest, or any that the table lacks.
+void add_meant(std::string_view key, const toml::table& table, const ConfigValue::Keys& known,
+               Unclear& unclear) {
+  const auto best = nearest(key, known);
+  const bool lacks_best = best != known.end() && !table.contains(best->first);
+  for (const auto& [one, read] : known)
+    if (lacks_best ? one == best->first : !table.contains(one)) unclear.emplace(one);
 }
 
 }  // namespace
@@ -43,7 +57,7 @@ std::string advice(std::string_view key, const ConfigValue::Keys& known) {
 Position ConfigValue::at() const { return position_of(node_.source()); }
 
 void ConfigValue::wrong(const std::string& text, const std::string& hint) const {
-  mistakes_.push_back({at(), text, hint});
+  mistakes_.add(at(), text, hint);
 }
 
 std::optional<std::string> ConfigValue::text() const {
@@ -68,20 +82,29 @@ std::optional<std::uint64_t> ConfigValue::number(std::uint64_t low, std::uint64_
   return std::nullopt;
 }
 
-void ConfigValue::table(const std::string& where, const Keys& keys) const {
+Unclear ConfigValue::table(const std::string& where, const Keys& keys) const {
+  Unclear unclear;
   const auto* table = node_.as_table();
-  if (table == nullptr)
-    return wrong(name_ + " is not a table", "write its keys below [" + name_ + "]");
+  if (table == nullptr) {
+    wrong(name_ + " is not a table", "write its keys below [" + name_ + "]");
+    for (const auto& [key, read] : keys) unclear.emplace(key);
+    return unclear;
+  }
   for (const auto& [key, node] : *table) {
     const auto found =
         std::ranges::find(keys, key.str(), [](const auto& one) { return one.first; });
-    if (found != keys.end())
-      found->second(ConfigValue(mistakes_, std::string(key.str()), node));
-    else
-      mistakes_.push_back({position_of(key.source()),
-                           "unknown key '" + std::string(key.str()) + "' in " + where,
-                           advice(key.str(), keys)});
+    if (found == keys.end()) {
+      mistakes_.add(position_of(key.source()),
+                    "unknown key '" + std::string(key.str()) + "' in " + where,
+                    advice(key.str(), keys));
+      add_meant(key.str(), *table, keys, unclear);
+      continue;
+    }
+    const auto before = mistakes_.all().size();
+    found->second(ConfigValue(mistakes_, std::string(key.str()), node));
+    if (mistakes_.all().size() != before) unclear.emplace(key.str());
   }
+  return unclear;
 }
 
 std::vector<ConfigValue> ConfigValue::elements() const {

@@ -16,7 +16,7 @@ namespace xdplb {
 
 class ConfigValue {
  public:
-  ConfigValue(std::vector<Mistake>& mistakes, std::string name, const toml::node& node)
+  ConfigValue(Mistakes& mistakes, std::string name, const toml::node& node)
       : mistakes_(mistakes), name_(std::move(name)), node_(node) {}
 
   void wrong(const std::string& text, const std::string& hint = {}) const;
@@ -53,12 +53,12 @@ class ConfigValue {
 
   // Each key of a table by its function; where: what the table is, in messages.
   using Keys = std::vector<std::pair<std::string_view, std::function<void(const ConfigValue&)>>>;
-  void table(const std::string& where, const Keys& keys) const;
+  Unclear table(const std::string& where, const Keys& keys) const;
   // The elements of an array.
   [[nodiscard]] std::vector<ConfigValue> elements() const;
 
  private:
-  std::vector<Mistake>& mistakes_;
+  Mistakes& mistakes_;
   std::string name_;
   const toml::node& node_;
 };

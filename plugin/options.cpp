@@ -33,24 +33,21 @@ void require_no_second_chance(const ServiceId& id, const ServiceOptions& options
                 "set second-chance to off, or choose l2, ipip, gue or gre");
 }
 
-void require_rewritable(const ServiceId& id, const ServiceOptions& options,
-                        const BackendId& backend, Forward forward) {
-  require_port(id, forward);
-  if (forward != options.forward) require_no_second_chance(id, options, forward);
-  if (backend.address.is_v4() != id.vip.is_v4())
-    throw Error("backend " + backend.to_string() + " of service " + id.to_string() +
-                    " is of the other family, which mode " + std::string(to_string(forward)) +
-                    " can't reach",
-                "give an address of the VIP's family, or choose ipip, gue or gre");
-  if (forward != Forward::fullnat) return;
-  require_pool(id, options);
-  if (options.fragments == Fragments::hash3)
-    throw Error("service " + id.to_string() +
-                    " takes fragments without ports (hash3), which mode fullnat can't",
-                "set fragments to drop, or choose another forwarding mode");
+void require_affinity(const ServiceId& id, const ServiceOptions& options) {
+  if (options.source_prefix > all_bits(id))
+    throw Error("affinity " + std::to_string(options.source_prefix) + " of service " +
+                    id.to_string() + " has more bits than its addresses",
+                "give a length from 1 to " + std::to_string(all_bits(id)));
 }
 
-void require_clients(const ServiceId& id, const Pool& pool) {
+void require_epoch(const ServiceId&, const ServiceOptions& options) {
+  if (options.epoch == 0 || options.epoch > max_epoch)
+    throw Error("an epoch of " + std::to_string(options.epoch) + " seconds",
+                "give a number of seconds from 1 to " + std::to_string(max_epoch));
+}
+
+void require_clients(const ServiceId& id, const ServiceOptions& options) {
+  const auto& pool = options.pool;
   if (pool.count == 0) return;
   if (pool.contains(id.vip))
     throw Error("pool " + pool.to_string() + " has the service's own VIP in it",
@@ -59,6 +56,65 @@ void require_clients(const ServiceId& id, const Pool& pool) {
     throw Error("pool " + pool.to_string() + " is of another family than the VIP",
                 "give addresses of the VIP's family");
 }
+
+void require_ports(const ServiceId& id, const ServiceOptions&, const BackendId& backend,
+                   Forward forward) {
+  if (is_rewriting(forward)) return require_port(id, forward);
+  if (backend.port != 0)
+    throw Error("backend " + backend.to_string() + " of service " + id.to_string() + ": mode " +
+                    std::string(to_string(forward)) + " doesn't change the packet's port",
+                "leave the backend's port out, or choose mode nat or fullnat");
+}
+
+void require_family(const ServiceId& id, const ServiceOptions&, const BackendId& backend,
+                    Forward forward) {
+  if (is_rewriting(forward) && backend.address.is_v4() != id.vip.is_v4())
+    throw Error("backend " + backend.to_string() + " of service " + id.to_string() +
+                    " is of the other family, which mode " + std::string(to_string(forward)) +
+                    " can't reach",
+                "give an address of the VIP's family, or choose ipip, gue or gre");
+}
+
+void require_whole(const ServiceId& id, const ServiceOptions& options, const BackendId&,
+                   Forward forward) {
+  if (forward == Forward::fullnat && options.fragments == Fragments::hash3)
+    throw Error("service " + id.to_string() +
+                    " takes fragments without ports (hash3), which mode fullnat can't",
+                "set fragments to drop, or choose another forwarding mode");
+}
+
+constexpr std::array rules_of_services{
+    ServiceRule{{"affinity"}, require_affinity},
+    ServiceRule{{"epoch"}, require_epoch},
+    ServiceRule{{"pool"}, require_clients},
+    ServiceRule{{"forward"},
+                [](const ServiceId& id, const ServiceOptions& options) {
+                  if (is_rewriting(options.forward)) require_port(id, options.forward);
+                }},
+    ServiceRule{{"forward", "second-chance"},
+                [](const ServiceId& id, const ServiceOptions& options) {
+                  if (is_rewriting(options.forward))
+                    require_no_second_chance(id, options, options.forward);
+                }},
+    ServiceRule{{"forward", "pool"}, [](const ServiceId& id, const ServiceOptions& options) {
+                  if (options.forward == Forward::fullnat) require_pool(id, options);
+                }}};
+
+constexpr std::array rules_of_backends{
+    BackendRule{{"forward"}, require_ports},
+    BackendRule{
+        {"forward", "second-chance"},
+        [](const ServiceId& id, const ServiceOptions& options, const BackendId&, Forward forward) {
+          if (is_rewriting(forward) && forward != options.forward)
+            require_no_second_chance(id, options, forward);
+        }},
+    BackendRule{{"forward"}, require_family},
+    BackendRule{
+        {"forward", "pool"},
+        [](const ServiceId& id, const ServiceOptions& options, const BackendId&, Forward forward) {
+          if (forward == Forward::fullnat) require_pool(id, options);
+        }},
+    BackendRule{{"forward", "fragments"}, require_whole}};
 
 }  // namespace
 
@@ -109,29 +165,16 @@ void require_slots(unsigned slots) {
                 "leave them out for " + std::to_string(default_slots));
 }
 
+std::span<const ServiceRule> service_rules() { return rules_of_services; }
+std::span<const BackendRule> backend_rules() { return rules_of_backends; }
+
 void require_service(const ServiceId& id, const ServiceOptions& options) {
-  if (options.source_prefix > all_bits(id))
-    throw Error("affinity " + std::to_string(options.source_prefix) + " of service " +
-                    id.to_string() + " has more bits than its addresses",
-                "give a length from 1 to " + std::to_string(all_bits(id)));
-  if (options.epoch == 0 || options.epoch > max_epoch)
-    throw Error("an epoch of " + std::to_string(options.epoch) + " seconds",
-                "give a number of seconds from 1 to " + std::to_string(max_epoch));
-  require_clients(id, options.pool);
-  if (is_rewriting(options.forward)) {
-    require_port(id, options.forward);
-    require_no_second_chance(id, options, options.forward);
-  }
-  if (options.forward == Forward::fullnat) require_pool(id, options);
+  for (const auto& rule : service_rules()) rule.require(id, options);
 }
 
 void require_backend(const ServiceId& id, const ServiceOptions& options, const BackendId& backend,
                      Forward forward) {
-  if (is_rewriting(forward)) return require_rewritable(id, options, backend, forward);
-  if (backend.port != 0)
-    throw Error("backend " + backend.to_string() + " of service " + id.to_string() + ": mode " +
-                    std::string(to_string(forward)) + " doesn't change the packet's port",
-                "leave the backend's port out, or choose mode nat or fullnat");
+  for (const auto& rule : backend_rules()) rule.require(id, options, backend, forward);
 }
 
 void require_apart(const ServiceId& id, const ServiceOptions& options, const ServiceId& other,

@@ -2,8 +2,11 @@
 // What can be set of a service, and what it can't be set to.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string_view>
 
 #include "plugin/address.h"
 #include "plugin/mode.h"
@@ -77,6 +80,19 @@ void require_slots(unsigned slots);
 void require_service(const ServiceId& id, const ServiceOptions& options);
 void require_backend(const ServiceId& id, const ServiceOptions& options, const BackendId& backend,
                      Forward forward);
+// Each of them looks for all of these; about: keys of xdp-lb.toml(5) that it depends on.
+using About = std::array<std::string_view, 2>;
+struct ServiceRule {
+  About about;
+  void (*require)(const ServiceId& id, const ServiceOptions& options);
+};
+struct BackendRule {
+  About about;
+  void (*require)(const ServiceId& id, const ServiceOptions& options, const BackendId& backend,
+                  Forward forward);
+};
+std::span<const ServiceRule> service_rules();
+std::span<const BackendRule> backend_rules();
 // Where two services can't be beside each other.
 void require_apart(const ServiceId& id, const ServiceOptions& options, const ServiceId& other,
                    const ServiceOptions& its);
