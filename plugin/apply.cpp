@@ -41,23 +41,16 @@ std::uint64_t table_bytes(unsigned slots) { return LB_TABLE_BYTES(std::countr_ze
 
 }  // namespace
 
-// Services that stay, by number. Throws where one has another number of slots than is wanted.
+// Services that stay, by number.
 std::map<std::uint32_t, ServiceId> State::staying(const std::vector<WantedService>& wanted) const {
   std::map<std::uint32_t, ServiceId> stay;
-  for (const auto& service : wanted) {
-    const auto now = find_service(service.id);
-    if (!now) continue;
-    stay[now->number] = service.id;
-    if (service.slots.value_or(now->slots) != now->slots)
-      throw Error("service " + service.id.to_string() + " has " + std::to_string(now->slots) +
-                      " slots, not " + std::to_string(*service.slots),
-                  "leave slots out, or delete the service first: another number moves every flow");
-  }
+  for (const auto& service : wanted)
+    if (const auto now = find_service(service.id)) stay[now->number] = service.id;
   return stay;
 }
 
-// Throws where replies are those of another service that stays.
-void State::require_wanted(const std::vector<WantedService>& wanted) const {
+// Replies may not be those of another service that stays.
+void State::examine_replies(const std::vector<WantedService>& wanted, Mistakes& mistakes) const {
   const auto stay = staying(wanted);
   std::map<Reply, ServiceId> replies;
   for (const auto& record : pins_.backends()) {
@@ -67,11 +60,24 @@ void State::require_wanted(const std::vector<WantedService>& wanted) const {
       replies[reply_of(service->second, id_of(record))] = service->second;
   }
   for (const auto& service : wanted)
-    for (const auto& [id, change] : service.backends) {
-      const auto there = replies.find(reply_of(service.id, id));
+    for (const auto& one : service.backends) {
+      const auto there = replies.find(reply_of(service.id, one.id));
       if (there == replies.end() || there->second == service.id) continue;
-      if (change.mode(service.options.forward) == Forward::nat) throw_shared_nat(id, there->second);
+      if (one.change.mode(service.options.forward) == Forward::nat)
+        mistakes.attempt(one.at, [&] { throw_shared_nat(one.id, there->second); });
     }
+}
+
+void State::examine(const std::vector<WantedService>& wanted, Mistakes& mistakes) const {
+  for (const auto& service : wanted) {
+    const auto now = find_service(service.id);
+    if (now && service.slots.value_or(now->slots) != now->slots)
+      mistakes.add(service.at,
+                   "service " + service.id.to_string() + " has " + std::to_string(now->slots) +
+                       " slots, not " + std::to_string(*service.slots),
+                   "leave slots out, or delete the service first: another number moves every flow");
+  }
+  examine_replies(wanted, mistakes);
 }
 
 // Those that there will be.
@@ -83,7 +89,7 @@ std::vector<IndexKey> State::with_services(const std::vector<WantedService>& wan
     auto& key = keys.try_emplace(service.id, fresh).first->second;
     take_options(key, service.options);
     std::set<BackendId> replies(key.replies.begin(), key.replies.end());
-    for (const auto& [id, change] : service.backends)
+    for (const auto& [id, change, at] : service.backends)
       if (change.mode(service.options.forward) == Forward::nat) replies.insert(id);
     key.replies.assign(replies.begin(), replies.end());
   }
@@ -109,7 +115,10 @@ void State::require_room(const std::vector<WantedService>& wanted) const {
   if (!found) return;
   const auto& service = fresh.empty() ? wanted.back() : *fresh[std::min(*found, fresh.size() - 1)];
   const auto table = fresh.empty() ? 0 : table_bytes(service.slots.value_or(default_slots));
-  throw_no_room(service.id, table + 2 * index, pins_.arena_size());
+  Mistakes mistakes;
+  mistakes.attempt(service.at,
+                   [&] { throw_no_room(service.id, table + 2 * index, pins_.arena_size()); });
+  mistakes.require({});
 }
 
 bool State::drop_services(const std::vector<WantedService>& wanted) {
@@ -140,7 +149,7 @@ void State::apply_backends(std::uint32_t owner, const WantedService& wanted,
   const auto records = pins_.backends();
   std::map<BackendId, const Backend*> there;
   for (const auto& member : members) there[member.id] = &member;
-  for (const auto& [id, change] : wanted.backends) {
+  for (const auto& [id, change, at] : wanted.backends) {
     const auto found = there.find(id);
     if (found == there.end()) {
       auto& record = free_backend(free);
@@ -163,7 +172,9 @@ void State::apply_backends(std::uint32_t owner, const WantedService& wanted,
 
 void State::apply(const std::vector<WantedService>& wanted) {
   settle();
-  require_wanted(wanted);
+  Mistakes mistakes;
+  examine(wanted, mistakes);
+  mistakes.require({});
   if (drop_services(wanted)) settle();
   require_room(wanted);
   const auto all = members();

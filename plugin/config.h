@@ -47,7 +47,9 @@ struct ServiceConfig {
 };
 
 struct Config {
+  std::string name{};  // the file's, for messages; empty: there is none
   std::optional<ClusterKey> cluster_key{};
+  Position key_at{};
   std::optional<std::uint32_t> arena{};  // bytes
   std::optional<std::uint32_t> flows{};
   std::optional<std::uint32_t> exceptions{};

@@ -100,7 +100,11 @@ class Reader {
       unclear_ = Value(mistakes_, "defaults", *table).table("[defaults]", option_keys(defaults_));
     all.table(
         "the file",
-        {{"cluster-key", [&](const Value& v) { take(config_.cluster_key, v.parsed(to_key)); }},
+        {{"cluster-key",
+          [&](const Value& v) {
+            config_.key_at = v.at();
+            take(config_.cluster_key, v.parsed(to_key));
+          }},
          {"arena", [&](const Value& v) { take(config_.arena, v.parsed(to_arena)); }},
          {"flows", [&](const Value& v) { take(config_.flows, v.number(min_flows, max_flows)); }},
          {"exceptions", [&](const Value& v) { read_exceptions(v); }},
@@ -229,6 +233,7 @@ Config parse_config(std::string_view text, const std::string& name) {
   }
   for (const auto& [at, what, hint] : mistakes_of(config)) mistakes.add(at, what, hint);
   mistakes.require(name);
+  config.name = name;
   return config;
 }
 

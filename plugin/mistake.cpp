@@ -45,4 +45,8 @@ std::string described(const std::string& name, std::vector<Mistake>& mistakes) {
 ConfigError::ConfigError(const std::string& name, std::vector<Mistake> mistakes)
     : Error(described(name, mistakes)), mistakes_(std::move(mistakes)) {}
 
+bool Mistakes::has(const Position& at) const {
+  return at.line != 0 && std::ranges::find(all_, at, &Mistake::at) != all_.end();
+}
+
 }  // namespace xdplb

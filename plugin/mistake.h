@@ -24,7 +24,7 @@ struct Mistake {
 };
 
 // All of them; what() has a line for each: NAME:LINE:COLUMN: what is wrong; what to do. Without a
-// name it has no places.
+// name it has no places: whoever knows the file throws another with it.
 class ConfigError : public Error {
  public:
   ConfigError(const std::string& name, std::vector<Mistake> mistakes);
@@ -49,6 +49,7 @@ class Mistakes {
     }
   }
   [[nodiscard]] const std::vector<Mistake>& all() const { return all_; }
+  [[nodiscard]] bool has(const Position& at) const;  // one there
   // Throws ConfigError where there are some; name: the file's.
   void require(const std::string& name) const {
     if (!all_.empty()) throw ConfigError(name, all_);

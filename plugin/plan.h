@@ -63,8 +63,8 @@ struct Plan {
 // From one state of the same maps to another.
 std::vector<ServicePlan> compare(const Pins& before, const Pins& after);
 
-// The services of a file. Throws Error where the interface of a next hop isn't there; without
-// resolve its name isn't looked for.
+// The services of a file. Throws ConfigError where interfaces of next hops aren't there; without
+// resolve their names aren't looked for.
 std::vector<WantedService> wanted_services(const Config& config, bool resolve);
 
 // What runs, as a file would say it. In full: with the cluster key, which is a secret, the states
@@ -74,8 +74,8 @@ enum class Detail : bool { usual, full };
 Config running_config(const Pins& pins, Detail detail);
 Notes lost_next_hops(const Pins& pins);
 
-// What applying the configuration changes. Throws Error where it can't be applied. Callers hold
-// PinLock where there are maps.
+// What applying the configuration changes. Throws ConfigError, for all reasons at once, where it
+// can't be applied. Callers hold PinLock where there are maps.
 Plan plan_config(const Config& config, const std::string& pin_path);
 // Likewise, but for interfaces: of maps, or of an image of them.
 void plan_maps(const Config& config, const Pins& before, Plan& plan);

@@ -21,11 +21,11 @@ std::string percent(double share) {
 }
 
 void plan_interfaces(const std::vector<InterfaceConfig>& wanted, const std::string& pin_path,
-                     Plan& plan) {
+                     Plan& plan, Mistakes& mistakes) {
   const auto there = interfaces();
   const auto loaded = with_component(places({}, pin_path));
   for (const auto& one : wanted) {
-    require_attachable(find_interface(there, one.name));
+    mistakes.attempt(one.at, [&] { require_attachable(find_interface(there, one.name)); });
     const auto place =
         std::ranges::find(loaded, one.name, [](const auto& place) { return place.interface.name; });
     if (place == loaded.end()) {
@@ -75,14 +75,24 @@ void warn_of_shares(const State& state, Notes& notes) {
 }
 
 // interfaces: nothing where next hops aren't asked for.
-BackendChange to_change(const BackendConfig& config, const std::vector<Interface>& interfaces) {
-  BackendChange change;
-  change.weight = config.weight;
-  change.forward = config.forward;
-  change.hop =
-      config.next_hop && !interfaces.empty() ? resolve(interfaces, *config.next_hop) : lb_hop{};
-  change.state = config.state;
-  return change;
+std::vector<WantedService> wanted_services(const Config& config,
+                                           const std::vector<Interface>& interfaces,
+                                           Mistakes& mistakes) {
+  std::vector<WantedService> all;
+  for (const auto& service : config.services) {
+    auto& wanted =
+        all.emplace_back(WantedService{service.id, service.options, service.slots, {}, service.at});
+    for (const auto& backend : service.backends) {
+      auto& change = wanted.backends.emplace_back(WantedBackend{backend.id, {}, backend.at}).change;
+      change.weight = backend.weight;
+      change.forward = backend.forward;
+      change.hop = lb_hop{};
+      change.state = backend.state;
+      if (backend.next_hop && !interfaces.empty())
+        mistakes.attempt(backend.at, [&] { change.hop = resolve(interfaces, *backend.next_hop); });
+    }
+  }
+  return all;
 }
 
 // Of whatever order; none of them is a mask as well.
@@ -113,13 +123,9 @@ std::optional<std::string> settings_note(const InterfaceConfig& wanted, const Ch
 Mode mode_of(const InterfaceConfig& interface) { return interface.skb ? Mode::skb : Mode::native; }
 
 std::vector<WantedService> wanted_services(const Config& config, bool resolve) {
-  const auto present = resolve ? interfaces() : std::vector<Interface>{};
-  std::vector<WantedService> all;
-  for (const auto& service : config.services) {
-    auto& wanted = all.emplace_back(WantedService{service.id, service.options, service.slots, {}});
-    for (const auto& backend : service.backends)
-      wanted.backends.push_back({backend.id, to_change(backend, present)});
-  }
+  Mistakes mistakes;
+  auto all = wanted_services(config, resolve ? interfaces() : std::vector<Interface>{}, mistakes);
+  mistakes.require(config.name);
   return all;
 }
 
@@ -131,24 +137,42 @@ void take_key(const Config& config, const Pins& pins, State& state,
   take_cluster_key(pins, *config.cluster_key);
 }
 
-void plan_maps(const Config& config, const Pins& before, Plan& plan) {
-  const auto wanted = wanted_services(config, true);
+namespace {
+
+// Of what the file says, all mistakes are told at once.
+void plan_maps(const Config& config, const Pins& before, Plan& plan, Mistakes& mistakes) {
+  const auto wanted = wanted_services(config, interfaces(), mistakes);
   const State now(before);
-  require_ways(now, wanted);
+  examine_ways(now, wanted, mistakes);
   plan.unfinished = !now.is_settled();
   if (config.peers) plan_peers(*config.peers, peers_of(before), plan);
   const auto after = before.image();
   State state(after);
-  take_key(config, after, state, wanted);
+  mistakes.attempt(config.key_at, [&] { take_key(config, after, state, wanted); });
+  state.settle();
+  state.examine(wanted, mistakes);
+  mistakes.require(config.name);
   plan.new_key = !std::ranges::equal(before.meta().cluster_key, after.meta().cluster_key);
-  state.apply(wanted);
+  try {
+    state.apply(wanted);
+  } catch (const ConfigError& error) {  // it doesn't know the file
+    throw ConfigError(config.name, error.mistakes());
+  }
   plan.services = compare(before, after);
   warn_of_shares(state, plan.notes);
 }
 
+}  // namespace
+
+void plan_maps(const Config& config, const Pins& before, Plan& plan) {
+  Mistakes mistakes;
+  plan_maps(config, before, plan, mistakes);
+}
+
 Plan plan_config(const Config& config, const std::string& pin_path) {
   Plan plan;
-  if (config.interfaces) plan_interfaces(*config.interfaces, pin_path, plan);
+  Mistakes mistakes;
+  if (config.interfaces) plan_interfaces(*config.interfaces, pin_path, plan, mistakes);
   if (const auto lack = plan.load.empty() ? std::nullopt : why_no_chain())
     plan.notes.push_back("a chain can't be made here: " + *lack +
                          ": 'xdp-lb apply' needs --single-ok");
@@ -160,9 +184,10 @@ Plan plan_config(const Config& config, const std::string& pin_path) {
   if (has_whole_maps(pin_path)) {
     const auto before = Pins(pin_path, Access::read).image();
     plan_sizes(config, before, plan);
-    plan_maps(config, before, plan);
+    plan_maps(config, before, plan, mistakes);
   } else {
-    plan_maps(config, Pins::empty(config.arena.value_or(LB_ARENA_SIZE), LB_EXCEPTION_SETS), plan);
+    plan_maps(config, Pins::empty(config.arena.value_or(LB_ARENA_SIZE), LB_EXCEPTION_SETS), plan,
+              mistakes);
     plan.new_key = false;
   }
   return plan;

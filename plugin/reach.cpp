@@ -143,6 +143,12 @@ void allow_out(const std::vector<Interface>& all, const Pins& pins, const Addres
   if (way.out != nullptr && !way.local()) allow_egress(pins, way.out->index);
 }
 
+void require_way(const std::vector<Interface>& all, const WantedService& service,
+                 const WantedBackend& backend) {
+  require_mtu(all, service.id, backend.id, backend.change.mode(service.options.forward),
+              backend.change.static_hop());
+}
+
 // A backend as it is; nothing where it isn't there, or is being deleted.
 const Backend* find(const std::vector<Backend>& members, const BackendId& id) {
   const auto there = std::ranges::lower_bound(members, id, {}, &Backend::id);
@@ -172,17 +178,19 @@ void each_new_way(const State& now, Services& wanted, Action action) {
 
 }  // namespace
 
-void require_ways(const State& now, const std::vector<WantedService>& wanted) {
+void examine_ways(const State& now, const std::vector<WantedService>& wanted, Mistakes& mistakes) {
   const auto all = interfaces();
   each_new_way(now, wanted, [&](const auto& service, const auto& backend, const Backend*) {
-    require_mtu(all, service.id, backend.id, backend.change.mode(service.options.forward),
-                backend.change.static_hop());
+    if (!mistakes.has(backend.at))  // such as its next hop
+      mistakes.attempt(backend.at, [&] { require_way(all, service, backend); });
   });
 }
 
 void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted) {
-  require_ways(state, wanted);
   const auto all = interfaces();
+  each_new_way(state, wanted, [&](const auto& service, const auto& backend, const Backend*) {
+    require_way(all, service, backend);
+  });
   std::vector<Address> fresh;
   each_new_way(state, wanted, [&](const auto& service, auto& backend, const Backend* known) {
     auto& change = backend.change;

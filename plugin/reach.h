@@ -30,7 +30,7 @@ void open_ways(const Pins& pins, State& state);
 // For the backends that are new or get another way: fills in what the kernel's route says of each,
 // makes ready for packets in an outer header, has the kernel resolve the way and waits for that a
 // fifth of a second at most: first packets come as soon as a table names the backend. Throws Error,
-// as require_ways(), before all that.
+// as require_mtu(), before all that.
 void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>& wanted);
 
 // Throws Error where the way to a backend can't carry IPv6's smallest packets of a service with
@@ -38,8 +38,9 @@ void prepare_backends(const Pins& pins, State& state, std::vector<WantedService>
 void require_mtu(const std::vector<Interface>& all, const ServiceId& service,
                  const BackendId& backend, Forward forward, const std::optional<lb_hop>& hop);
 
-// As require_mtu(), for the backends that are new or get another way.
-void require_ways(const State& now, const std::vector<WantedService>& wanted);
+// What require_mtu() says of the backends that are new or get another way, but for those of which
+// a mistake is known.
+void examine_ways(const State& now, const std::vector<WantedService>& wanted, Mistakes& mistakes);
 
 // Makes ready for packets in an outer header, before a backend's mode asks for them: the egress
 // program on its way out, and the address that outer headers come from.

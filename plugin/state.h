@@ -23,6 +23,7 @@
 #include "plugin/epoch.h"
 #include "plugin/exceptions.h"
 #include "plugin/index.h"
+#include "plugin/mistake.h"
 #include "plugin/mode.h"
 #include "plugin/options.h"
 #include "plugin/pins.h"
@@ -87,12 +88,14 @@ enum class Removal : bool { drained, now };
 struct WantedBackend {
   BackendId id;          // as member_id() has it
   BackendChange change;  // all but source, local and state is given
+  Position at{};         // in the file that says so
 };
 struct WantedService {
   ServiceId id;
   ServiceOptions options;
   std::optional<unsigned> slots;  // as it is, or the default
   std::vector<WantedBackend> backends;
+  Position at{};
 };
 
 // What is remembered of a service's flows.
@@ -159,6 +162,8 @@ class State {
   // service's slots change once. Callers have done it to an image: what that throws, this would
   // throw after services are gone.
   void apply(const std::vector<WantedService>& wanted);
+  // What of that can't be beside what there is, but for the arena's room. Callers have settled.
+  void examine(const std::vector<WantedService>& wanted, Mistakes& mistakes) const;
   // Where the backend's outer headers come from.
   void set_source(const Backend& backend, const Address& source);
   // Is it an address of this host?
@@ -243,7 +248,7 @@ class State {
   bool drop_services(const std::vector<WantedService>& wanted);
   [[nodiscard]] std::map<std::uint32_t, ServiceId> staying(
       const std::vector<WantedService>& wanted) const;
-  void require_wanted(const std::vector<WantedService>& wanted) const;
+  void examine_replies(const std::vector<WantedService>& wanted, Mistakes& mistakes) const;
   [[nodiscard]] Service apply_service(const WantedService& wanted);
   void apply_backends(std::uint32_t owner, const WantedService& wanted,
                       const std::vector<Backend>& members, std::uint32_t& free);

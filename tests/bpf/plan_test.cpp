@@ -191,8 +191,9 @@ BOOST_AUTO_TEST_CASE(an_arena_is_never_full) {
         State(site.pins().image()).apply(wanted);
       } catch (const Error& error) {
         fits = false;
-        BOOST_TEST(std::string(error.what()).starts_with("service " + id.to_string() + " needs "));
-        BOOST_TEST(error.hint().find("larger --arena") != std::string::npos);
+        const std::string what = error.what();
+        BOOST_TEST(what.starts_with("service " + id.to_string() + " needs "));
+        BOOST_TEST(what.find("larger --arena") != std::string::npos);
         wanted.pop_back();
       }
     }

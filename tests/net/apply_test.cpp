@@ -3,6 +3,7 @@
 // anything what can't be, and what of it is done where it fails.
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <csignal>
 #include <filesystem>
@@ -118,6 +119,52 @@ BOOST_AUTO_TEST_CASE(an_interfaces_address_that_changed_is_a_change) {
   check_says(planned, "-> 02:00:00:00:00:77");
   check_status(machine.run("apply " + file), 0);
   check_status(machine.run("plan " + file), 0);
+}
+
+// Of all kinds, each at its place.
+BOOST_AUTO_TEST_CASE(what_can_not_be_here_is_said_at_once) {
+  Machine machine;
+  check_status(machine.run("apply " + file_with(interface + http + two)), 0);
+  machine.host.ip("link add name br0 type bridge\nlink set eth1 mtu 1299\nlink set eth0 mtu 1299");
+  const auto hop = [](const std::string& address, const std::string& name) {
+    return "{ address = \"" + address + "\", next-hop = \"02:00:00:00:00:01%" + name + "\" }";
+  };
+  const auto file = file_with(
+      key + "[[interface]]\nname = \"br0\"\n[[interface]]\nname = \"eth7\"\n" + http +
+      "slots = 512\nbackend = [" + hop("10.0.0.2", "eth8") + ", " + hop("10.0.0.3", "eth9") +
+      "]\n" +
+      "[[service]]\naddress = \"[2001:db8::10]:53/udp\"\nforward = \"ipip\"\nbackend = [\n" +
+      "\"10.0.0.2\",\n\"10.0.0.3\",\n" + hop("10.0.0.4", "eth6") + "]\n");
+  const auto there_is_none = [](const std::string& name) {
+    return "there is no network interface '" + name + "'; 'ip link' shows";
+  };
+  const std::vector<std::string> wanted{":1:15: the maps in",
+                                        ":2:1: br0 is a bridge",
+                                        ":4:1: " + there_is_none("eth7"),
+                                        ":6:1: service 192.0.2.10:80/tcp has 16384 slots, not 512",
+                                        ":9:12: " + there_is_none("eth8"),
+                                        ":9:75: " + there_is_none("eth9"),
+                                        ":14:1: backend 10.0.0.2 of service [2001:db8::10]:53/udp",
+                                        ":15:1: backend 10.0.0.3 of service [2001:db8::10]:53/udp",
+                                        ":16:1: " + there_is_none("eth6")};
+  for (const std::string verb : {"plan ", "apply "}) {
+    check_refused(machine, {{verb + file, 2, file + wanted[0]}});
+    const auto said = machine.run(verb + file).err;
+    for (std::size_t i = 0, at = 0; i < wanted.size(); i++) {
+      const auto found = said.find(file + wanted[i], at);
+      BOOST_TEST_REQUIRE(found != std::string::npos, "no " << wanted[i] << " in " << said);
+      at = found;
+    }
+    BOOST_TEST(static_cast<std::size_t>(std::ranges::count(said, '\n')) == wanted.size(), said);
+  }
+  // What the arena has no room for is known when all else can be.
+  std::string services = interface;
+  for (int i = 0; i < 450; ++i)
+    services += "[[service]]\naddress = \"198.18." + std::to_string(i / 250) + "." +
+                std::to_string(1 + i % 250) + ":80/tcp\"\n";
+  const auto many = file_with(services);
+  check_refused(machine, {{"plan " + many, 2, "bytes, and the arena of 67108864 bytes has no room"},
+                          {"plan " + many, 2, many + ":"}});
 }
 
 BOOST_AUTO_TEST_CASE(what_failed_halfway_is_no_bad_input) {
