@@ -72,8 +72,9 @@ bpf_map_info info_of(const Fd& map, const std::string& pin) {
 void require_shape(const bpf_map_info& info, const MapShape& shape, const std::string& pin) {
   const auto refuse = [&](const std::string& what, std::uint64_t is, std::uint64_t should) {
     throw Error(pin + ": " + what + " is " + std::to_string(is) + ", not " + std::to_string(should),
-                "the maps are another program's or another release's: unload with the release "
-                "that made them, or give another folder with --pin-path");
+                std::string("give another folder with --pin-path where the maps are another "
+                            "program's; where they are another release's, ") +
+                    other_abi_hint);
   };
   if (info.type != shape.type) refuse("the map's type", info.type, shape.type);
   if (info.key_size != shape.key_size) refuse("the key's size", info.key_size, shape.key_size);
@@ -222,7 +223,7 @@ Pins::Pins(const std::string& pin_path, Access access) : path_(pin_path) {
   else if (abi != 0 && abi != XDP_LB_ABI)
     throw Error("the maps in " + pin_path + " have map ABI " + std::to_string(abi) +
                     ", and this release has " + std::to_string(XDP_LB_ABI),
-                "use the release that made them, or unload with it and load with this one");
+                other_abi_hint);
 }
 
 void Pins::open(const MapShape& shape, Access access) {

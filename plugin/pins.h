@@ -21,6 +21,12 @@ namespace xdplb {
 
 inline constexpr std::string_view default_pin_path = "/sys/fs/bpf/xdp-lb";
 
+// What to do where maps have another ABI: nothing converts them, and without the cluster key that
+// --full saves every flow would move.
+inline constexpr auto other_abi_hint =
+    "with the release that made them say '(umask 077; xdp-lb save --full >FILE) && xdp-lb unload "
+    "--all', then with this one 'xdp-lb apply FILE'";
+
 enum class Access { read, change };
 
 // Held while something is read or changed: flock(2) on the pin folder, as libxdp locks its own.

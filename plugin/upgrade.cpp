@@ -56,8 +56,7 @@ void convert_maps(const std::string& pin_path) {
     throw Error("the maps in " + pin_path + " have map ABI " + std::to_string(abi) +
                     ", and this release has " + std::to_string(XDP_LB_ABI) +
                     ": it can't convert them",
-                "save with the release that made them and unload; then load and apply with this "
-                "one");
+                other_abi_hint);
   found->convert(pin_path);
 }
 

@@ -43,6 +43,15 @@ BOOST_AUTO_TEST_CASE(what_is_left_of_maps_is_no_state) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(maps_of_another_abi) {
+  Machine machine;
+  machine.load();
+  store(Pins(pin_path, Access::change).meta().abi, std::uint32_t{99});
+  const auto file = file_with(interface + http + two);
+  for (const std::string verb : {"plan ", "apply "})
+    check_refused(machine, {{verb + file, 2, "have map ABI 99"}, {verb + file, 2, abi_remedy}});
+}
+
 BOOST_AUTO_TEST_CASE(maps_that_are_used_are_no_leftovers) {
   Machine machine;
   machine.load();

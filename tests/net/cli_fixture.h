@@ -13,6 +13,8 @@
 namespace xdplb::test {
 
 inline constexpr auto bpffs = "/sys/fs/bpf";
+// What to do of maps of another ABI, as the package says it too.
+inline constexpr auto abi_remedy = "(umask 077; xdp-lb save --full >FILE) && xdp-lb unload --all";
 
 // A host with a bpffs of its own, and two interfaces, eth0 and eth1, joined by a cable.
 class Machine {
