@@ -64,7 +64,8 @@ Finding check_object() {
   try {
     return {Level::ok, "object", find_object({}) + " is installed"};
   } catch (const Failure& failure) {
-    return {Level::warn, "object", failure.what(), failure.hint()};
+    return {Level::warn, "object", failure.what(),
+            "install xdp-lb, or give its path to load, apply, upgrade and trace with -o"};
   }
 }
 

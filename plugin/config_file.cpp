@@ -89,6 +89,9 @@ bool lacks(const Value& value, const char* key, const std::string& what) {
   return true;
 }
 
+constexpr auto backends_form = "[[service.backend]] for each, or [\"ADDRESS\", ...]";
+constexpr auto backend_heading = "[[service.backend]], or its address in double quotes";
+
 class Reader {
  public:
   explicit Reader(Mistakes& mistakes) : mistakes_(mistakes) {}
@@ -97,7 +100,8 @@ class Reader {
     const Value all(mistakes_, "the file", document);
     // Before services, wherever they are.
     if (const auto* table = document.get("defaults"))
-      unclear_ = Value(mistakes_, "defaults", *table).table("[defaults]", option_keys(defaults_));
+      unclear_ = Value(mistakes_, "defaults", *table)
+                     .table("[defaults]", option_keys(defaults_), "[defaults]");
     all.table(
         "the file",
         {{"cluster-key",
@@ -111,9 +115,11 @@ class Reader {
          {"defaults", [](const Value&) {}},
          {"peers", [&](const Value& v) { read_peers(v); }},
          {"interface", [&](const Value& v) { read_interfaces(v); }},
-         {"service", [&](const Value& v) {
-            for (const auto& one : v.elements()) read_service(one);
-          }}});
+         {"service",
+          [&](const Value& v) {
+            for (const auto& one : v.elements("[[service]] for each")) read_service(one);
+          }}},
+        "");
     return std::move(config_);
   }
 
@@ -128,8 +134,11 @@ class Reader {
 
   void read_peers(const Value& value) {
     auto& all = config_.peers.emplace();
-    for (const auto& one : value.elements()) {
-      const auto peer = one.parsed(parse_peer);
+    const std::string form = "peers = [\"MAC or ADDRESS\", ...]";
+    for (const auto& one : value.elements(form)) {
+      const bool text = one.node().is_string();
+      if (!text) one.wrong("a peer is not a text", "write " + form);
+      const auto peer = text ? one.parsed(parse_peer) : std::nullopt;
       if (peer && std::ranges::find(all, *peer) != all.end())
         one.wrong("peer " + to_string(*peer) + " is there twice");
       take(all.emplace_back(), peer);
@@ -139,7 +148,7 @@ class Reader {
 
   void read_interfaces(const Value& value) {
     auto& all = config_.interfaces.emplace();
-    for (const auto& one : value.elements()) {
+    for (const auto& one : value.elements("[[interface]] for each")) {
       InterfaceConfig into;
       into.at = one.at();
       const bool nameless = lacks(one, "name", "an interface");
@@ -149,7 +158,8 @@ class Reader {
            {"mode",
             [&](const Value& v) { take(into.skb, v.word(parse_attach_mode, "native nor skb")); }},
            {"priority", [&](const Value& v) { take(into.priority, v.number(0, most_priority)); }},
-           {"actions", [&](const Value& v) { into.actions = v.parsed(to_actions); }}});
+           {"actions", [&](const Value& v) { into.actions = v.parsed(to_actions); }}},
+          "[[interface]]");
       if (!nameless && !unclear.contains("name")) all.push_back(std::move(into));
     }
   }
@@ -164,9 +174,9 @@ class Reader {
     keys.emplace_back("slots",
                       [&](const Value& v) { take(service.slots, v.number(min_slots, max_slots)); });
     keys.emplace_back("backend", [&](const Value& v) {
-      for (const auto& one : v.elements()) read_backend(one, service);
+      for (const auto& one : v.elements(backends_form)) read_backend(one, service);
     });
-    service.unclear = value.table("service" + name_of(value, "address"), keys);
+    service.unclear = value.table("service" + name_of(value, "address"), keys, "[[service]]");
     if (lacks(value, "address", "a service")) service.unclear.emplace("address");
     const auto* table = value.node().as_table();
     for (const auto& key : unclear_)
@@ -195,7 +205,8 @@ class Reader {
          {"forward", [&](const Value& v) { into.forward = v.word(parse_forward); }},
          {"next-hop", [&](const Value& v) { into.next_hop = v.parsed(StaticHop::parse); }},
          {"state",
-          [&](const Value& v) { into.state = v.word(parse_state, "up, drain nor down"); }}});
+          [&](const Value& v) { into.state = v.word(parse_state, "up, drain nor down"); }}},
+        backend_heading);
     if (lacks(value, "address", "a backend")) into.unclear.emplace("address");
   }
 

@@ -82,11 +82,12 @@ std::optional<std::uint64_t> ConfigValue::number(std::uint64_t low, std::uint64_
   return std::nullopt;
 }
 
-Unclear ConfigValue::table(const std::string& where, const Keys& keys) const {
+Unclear ConfigValue::table(const std::string& where, const Keys& keys,
+                           const std::string& heading) const {
   Unclear unclear;
   const auto* table = node_.as_table();
   if (table == nullptr) {
-    wrong(name_ + " is not a table", "write its keys below [" + name_ + "]");
+    wrong(name_ + " is not a table", "write its keys below " + heading);
     for (const auto& [key, read] : keys) unclear.emplace(key);
     return unclear;
   }
@@ -107,12 +108,12 @@ Unclear ConfigValue::table(const std::string& where, const Keys& keys) const {
   return unclear;
 }
 
-std::vector<ConfigValue> ConfigValue::elements() const {
+std::vector<ConfigValue> ConfigValue::elements(const std::string& form) const {
   std::vector<ConfigValue> all;
   if (const auto* array = node_.as_array())
     for (const auto& element : *array) all.emplace_back(mistakes_, name_, element);
   else
-    wrong(name_ + " is not an array", "write [[" + name_ + "]] for each");
+    wrong(name_ + " is not an array", "write " + form);
   return all;
 }
 

@@ -51,11 +51,12 @@ class ConfigValue {
     }
   }
 
-  // Each key of a table by its function; where: what the table is, in messages.
+  // Each key of a table by its function; where: what the table is, in messages; heading: what its
+  // keys are written below.
   using Keys = std::vector<std::pair<std::string_view, std::function<void(const ConfigValue&)>>>;
-  Unclear table(const std::string& where, const Keys& keys) const;
-  // The elements of an array.
-  [[nodiscard]] std::vector<ConfigValue> elements() const;
+  Unclear table(const std::string& where, const Keys& keys, const std::string& heading) const;
+  // The elements of an array; form: how it is written.
+  [[nodiscard]] std::vector<ConfigValue> elements(const std::string& form) const;
 
  private:
   Mistakes& mistakes_;

@@ -277,6 +277,13 @@ BOOST_AUTO_TEST_CASE(of_vips) {
   check_found(machine, {"ok", vip, "this host, which is a backend"});
 }
 
+// check itself takes no -o.
+BOOST_AUTO_TEST_CASE(of_the_object) {
+  const auto all = examine(Machine(), "check");
+  const bool missing = has(all, {"warn", "object", "no BPF object", "to load, apply"});
+  BOOST_TEST(missing != has(all, {"ok", "object", "is installed"}), all.dump(2));
+}
+
 BOOST_AUTO_TEST_CASE(of_maps) {
   const Served machine;
   check_gone(machine, {"fail", "maps", ""});

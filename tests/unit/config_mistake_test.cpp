@@ -61,7 +61,14 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   check_mistake("flows = -1", "f:1:9: flows is not a number from 1024 to 16777216");
   check_mistake("cluster-key = \"00\"", "f:1:15: cluster-key is not 32 hexadecimal digits");
   check_mistake("service = 3", "f:1:11: service is not an array; write [[service]] for each");
-  check_mistake("defaults = 3", "f:1:12: defaults is not a table");
+  check_mistake("defaults = 3", "f:1:12: defaults is not a table; write its keys below [defaults]");
+  check_mistake("interface = [5]",
+                "f:1:14: interface is not a table; write its keys below [[interface]]");
+  check_mistake("[interface]\nname = \"a\"",
+                "f:1:1: interface is not an array; write [[interface]] for each");
+  const std::string peers = "; write peers = [\"MAC or ADDRESS\", ...]";
+  check_mistake("peers = \"10.0.0.1\"", "f:1:9: peers is not an array" + peers);
+  check_mistake("[[peers]]\naddress = \"10.0.0.1\"", "f:1:1: a peer is not a text" + peers);
   check_mistake("[defaults]\nslots = 256",
                 "f:2:1: unknown key 'slots' in [defaults]; known are forward");
   check_mistake("[defaults]\nepoch = 0", "f:2:9: epoch is not a number from 1 to 14400");
@@ -93,7 +100,13 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   check_mistake(service + "forward = \"fullnat\"",
                 "f:1:1: service 192.0.2.10:80/tcp has no source");
   check_mistake(service + service, "f:3:1: service 192.0.2.10:80/tcp is there twice");
-  check_mistake(service + "backend = \"10.0.0.1\"", "f:3:11: backend is not an array");
+  const std::string backends = "write [[service.backend]] for each, or [\"ADDRESS\", ...]";
+  check_mistake(service + "backend = \"10.0.0.1\"", "f:3:11: backend is not an array; " + backends);
+  check_mistake(service + "[service.backend]\naddress = \"10.0.0.1\"",
+                "f:3:1: backend is not an array; " + backends);
+  check_mistake(service + "backend = [5]",
+                "f:3:12: backend is not a table; write its keys below [[service.backend]], or its "
+                "address in double quotes");
   check_mistake(service + "backend = [\"10.0.0.1\", \"10.0.0.1:80\"]",
                 "f:3:24: backend 10.0.0.1 of service 192.0.2.10:80/tcp is there twice");
   check_mistake(service + "backend = [\"192.0.2.10\"]", "f:3:12: backend 192.0.2.10 has the VIP");
@@ -146,6 +159,15 @@ BOOST_AUTO_TEST_CASE(mistakes_of_all_kinds_at_once) {
   check_mistake("[defaults]\nforward = \"na\"\n" + service + "backend = [\"10.0.0.1:81\"]",
                 "f:2:11: forward 'na'");
   check_mistake("[[interface]]\nname = 1\n[[interface]]\nname = \"a\"", "f:2:8: name is not");
+}
+
+// As the remedies have it, there is no mistake.
+BOOST_AUTO_TEST_CASE(remedies_can_be_followed) {
+  for (const std::string text :
+       {"peers = [\"02:00:00:00:00:01\", \"192.0.2.1\"]", "[[interface]]\nname = \"a\""})
+    BOOST_TEST(lines_of(text).empty(), text);
+  BOOST_TEST(lines_of(service + "backend = [\"10.0.0.1\"]").empty());
+  BOOST_TEST(lines_of(service + "[[service.backend]]\naddress = \"10.0.0.1\"").empty());
 }
 
 // A mistake hides no other one, wherever it is.
