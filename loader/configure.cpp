@@ -74,11 +74,14 @@ constexpr auto max_move = "refuse where a service's change moves more of its slo
 
 int run_plan(const Arguments& arguments) {
   Command command("plan", "Shows what applying a configuration file would change.", "FILE");
-  command.flag("offline", "examine only the file; needs no privileges")
+  command.flag("offline", "examine only the file; needs no privileges; not with --max-move")
       .option("max-move", "PERCENT", max_move)
       .epilogue("Exit code 0: nothing to do; 5: changes are pending.");
   if (!command.parse(arguments)) return 0;
   read_share(command);
+  if (command.has("offline") && command.get("max-move"))
+    throw Error("plan: --max-move is not for --offline",
+                "leave one of the two out: what moves depends on what runs");
   const auto config = read_config(command.parameters()[0]);
   if (command.has("offline")) {
     if (command.json())

@@ -32,13 +32,12 @@ Tables tables_of(const Json& json) {
 }
 
 Tables read_tables(const std::string& file) {
-  const auto text = read_file(file);
-  if (!text)
-    throw Error("can't read " + file, "give what 'xdp-lb digest -j' printed on another node");
+  const std::string hint = "give what 'xdp-lb digest -j' printed on another node";
+  const auto text = read_file(file, hint);
   try {
-    return tables_of(Json::parse(*text));
+    return tables_of(Json::parse(text));
   } catch (const Json::exception&) {
-    throw Error(file + " is no digest", "give what 'xdp-lb digest -j' printed on another node");
+    throw Error(file + " is no digest", hint);
   }
 }
 

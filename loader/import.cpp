@@ -37,9 +37,8 @@ int run(Command& command, const Arguments& arguments, Import import) {
       "Prints a configuration file, and on standard error the lines that can't be carried over.");
   if (!command.parse(arguments)) return 0;
   const auto& file = command.parameters()[0];
-  const auto text = read_file(file);
-  if (!text) throw Error("can't read " + file);
-  const Imported imported = import(*text, file);
+  const auto text = read_file(file, "give the path of the file to import");
+  const Imported imported = import(text, file);
   command.json() ? print_json(to_json(imported)) : print(imported, file);
   return 0;
 }

@@ -3,20 +3,28 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <system_error>
 
+#include "plugin/error.h"
 #include "plugin/interface.h"
 
 namespace xdplb {
 
-std::optional<std::string> read_file(const std::string& name) {
-  std::error_code error;
+std::string read_file(const std::string& name, const std::string& hint, const std::string& kind) {
+  errno = 0;
   std::ifstream file(name, std::ios::binary);
-  if (!file || std::filesystem::is_directory(name, error)) return std::nullopt;
+  int error = file ? 0 : errno;
+  std::error_code unknown;
+  if (std::filesystem::is_directory(name, unknown)) error = EISDIR;
+  if (!file || error != 0)
+    throw Error("can't read " + kind + name + ": " + std::generic_category().message(error),
+                error == EACCES ? "run as root, or let this user read it" : hint);
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 

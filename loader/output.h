@@ -15,8 +15,9 @@
 
 namespace xdplb {
 
-// All of a file, or nothing where it can't be read.
-std::optional<std::string> read_file(const std::string& name);
+// All of a file. Throws Error where it can't be read: why, and the hint. kind: "the digest ".
+std::string read_file(const std::string& name, const std::string& hint,
+                      const std::string& kind = {});
 
 // Columns as wide as their widest cell; the first row is the header, with a rule below it.
 class TextTable {

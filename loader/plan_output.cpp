@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <iostream>
 
-#include "plugin/error.h"
-
 namespace xdplb {
 
 namespace {
@@ -109,9 +107,9 @@ void print_plan(const Plan& plan) {
 }
 
 Config read_config(const std::string& file) {
-  const auto text = read_file(file);
-  if (!text) throw Error("can't read the configuration file " + file, "see xdp-lb.toml(5)");
-  return parse_config(*text, file);
+  return parse_config(read_file(file, "give the path of a file that is as in xdp-lb.toml(5)",
+                                "the configuration file "),
+                      file);
 }
 
 }  // namespace xdplb

@@ -37,9 +37,8 @@ Probe read_probe(const Command& command) {
 }
 
 std::vector<CapturedFrame> read_frames(const std::string& name) {
-  const auto bytes = read_file(name);
-  if (!bytes) throw Error("can't read " + name, "give a pcap file");
-  auto frames = parse_pcap(Frame(bytes->begin(), bytes->end()), name);
+  const auto bytes = read_file(name, "give the path of a pcap file");
+  auto frames = parse_pcap(Frame(bytes.begin(), bytes.end()), name);
   for (auto& frame : frames) {
     if (frame.size < least_frame || frame.size > most_frame)
       throw Error(name + " has a packet of " + std::to_string(frame.size) + " bytes",

@@ -110,8 +110,8 @@ BOOST_AUTO_TEST_CASE(what_is_refused_changes_nothing) {
   const auto gone = file_with("[[interface]]\nname = \"eth9\"\n" + http + three);
   for (const std::string verb : {"plan", "apply"})
     check_refused(machine, {{verb, 2, "FILE"},
-                            {verb + " /run/none.toml", 2, "can't read the configuration file"},
-                            {verb + " /run", 2, "can't read the configuration file"},
+                            {verb + " /run/none.toml", 2, "none.toml: No such file or directory"},
+                            {verb + " /run", 2, "the configuration file /run: Is a directory"},
                             {verb + " " + many, 2, ":5:9: epoch is not a number"},
                             {verb + " --max-move 1 " + good, 2, "of its slots would move"},
                             {verb + " --max-move x " + good, 2, "is not a percentage"},
@@ -121,6 +121,7 @@ BOOST_AUTO_TEST_CASE(what_is_refused_changes_nothing) {
   check_refused(machine, {{"apply --confirm 0 " + good, 2, "is not a number of seconds"},
                           {"apply --confirm 60 " + sized, 2, "has 16384 slots"},
                           {"confirm", 3, "no change waits"},
+                          {"plan --offline --max-move 0 " + good, 2, "is not for --offline"},
                           {"plan --offline " + many, 2, "did you mean 'forward'?"}});
   check_status(machine.run("plan --offline " + good), 0);
 }
@@ -166,7 +167,7 @@ BOOST_AUTO_TEST_CASE(nodes_are_compared) {
                                  "service [2001:db8::11]:53/udp is here alone",
                                  "service [2001:db8::10]:53/udp is there alone"})
     BOOST_TEST(outcome.out.find(line) != std::string::npos, outcome.out);
-  check_refused(machine, {{"digest --against /run/none", 2, "can't read /run/none"},
+  check_refused(machine, {{"digest --against /run/none", 2, "/run/none: No such file"},
                           {"digest --against " + file_with("{}"), 2, "is no digest"}});
 }
 

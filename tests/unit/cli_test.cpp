@@ -178,6 +178,20 @@ BOOST_AUTO_TEST_CASE(wrong_numbers_of_parameters) {
     check_refused([&] { run_cli(harmless(line)); }, "unexpected parameter 'b'");
 }
 
+// What can't be read, why, and what to do.
+BOOST_AUTO_TEST_CASE(files_that_can_not_be_read) {
+  for (const std::string verb : {"plan --offline", "import ipvs"}) {
+    check_refused([&] { run_cli(harmless(verb + " /proc")); }, "/proc: Is a directory");
+    check_refused([&] { run_cli(harmless(verb + " /proc/none")); },
+                  "/proc/none: No such file or directory");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_that_would_not_be_heeded) {
+  check_refused([] { run_cli(harmless("plan --offline --max-move 0 /dev/null")); },
+                "--max-move is not for --offline");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(command)
