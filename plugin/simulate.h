@@ -2,7 +2,8 @@
 // What changes would do to the flows of a configuration on several nodes, by arithmetic alone: no
 // kernel and no privileges.
 //
-// Tables are those that nodes would have (plugin/table.h). All events lie within one epoch. ECMP
+// Tables are those that nodes would have (plugin/table.h). All events lie within one epoch, in
+// which a slot may have flows of each backend that has had it; how many of whose isn't known. ECMP
 // sends a flow to one of the nodes by a hash that has nothing to do with theirs; nodes have equal
 // parts of its range, in their order (RFC 2992, hash-threshold, as routers and Linux have it).
 #pragma once
@@ -22,6 +23,7 @@ enum class Happening : std::uint8_t { add, remove, drain, down, up, weight, node
 
 // add=BACKEND[,WEIGHT], weight=BACKENDS,WEIGHT, remove=, drain=, down= and up=BACKENDS,
 // node-down=NUMBER, node-up. BACKENDS are one backend, or all in ADDRESS/PREFIX: a failure domain.
+// down= is also of those that were removed: these are gone then, whatever on_down says.
 struct Event {
   std::string text;
   Happening what = Happening::add;
@@ -39,10 +41,10 @@ struct ServiceOutcome {
   unsigned slots = 0;
   unsigned moved = 0;     // whose new flows go to another backend than before the event
   unsigned needless = 0;  // of these, between two backends that the event isn't about
-  unsigned broken = 0;    // of these, whose backend doesn't serve its flows any more
-  unsigned changed = 0;   // by this and the events before it
-  double unseen = 0;    // at most so many of the flows came to a node that doesn't know of them, in
-                        // a slot that has changed within the epoch
+  unsigned broken = 0;    // at most so many lose flows, of a backend that doesn't serve them now
+  unsigned changed = 0;   // in which flows of other backends than its own are remembered
+  double unseen = 0;  // at most so many of the flows are at a node that doesn't know of them: they
+                      // began at another, since their slot changed
   double overload = 0;  // of the busiest backend: its share by that of its weight, less 1
   double growth = 0;    // the largest of a backend's slots after by before, less 1
   bool served = true;   // by any backend

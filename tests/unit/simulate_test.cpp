@@ -13,45 +13,18 @@
 #include "plugin/cluster_key.h"
 #include "plugin/error.h"
 #include "tests/unit/said.h"
+#include "tests/unit/simulated.h"
 
 namespace xdplb::test {
 namespace {
 
-constexpr ClusterKey key{1, 2, 3};
-constexpr unsigned slots = 4096;
+constexpr unsigned slots = simulated_slots;
 const auto id = ServiceId::parse("192.0.2.10:80/tcp");
-
-BackendId backend(unsigned number) {
-  return BackendId::parse("10.0." + std::to_string(number / 100) + "." +
-                          std::to_string(1 + number % 100));
-}
-
-// A service of so many backends of weight 10.
-Config config_of(unsigned count, Balance balance = Balance::off) {
-  Config config;
-  config.cluster_key = key;
-  ServiceConfig service{id, default_options(id), slots};
-  service.options.balance = balance;
-  for (unsigned i = 0; i < count; i++) service.backends.push_back({backend(i), 10});
-  config.services.push_back(service);
-  return config;
-}
-
-std::vector<Outcome> run(const Config& config, const std::vector<std::string>& texts,
-                         unsigned nodes = 1) {
-  std::vector<Event> events;
-  for (const auto& text : texts) events.push_back(Event::parse(text));
-  return simulate(config, nodes, events);
-}
-
-ServiceOutcome after(const Config& config, const std::vector<std::string>& texts) {
-  return run(config, texts).back().services.at(0);
-}
 
 // The owners by addresses, without what is simulated.
 std::vector<std::string> owners(const Config& config, const std::vector<unsigned>& drained) {
   const auto& service = config.services[0];
-  TableSpec spec{derive_flow_keys(key, id.vip.bytes(), id.port, 6).table_seed, 12,
+  TableSpec spec{derive_flow_keys(simulated_key, id.vip.bytes(), id.port, 6).table_seed, 12,
                  service.options.balance};
   for (const auto& one : service.backends)
     spec.backends.push_back({one.id.address.bytes(), one.id.port, one.weight});
@@ -82,8 +55,9 @@ BOOST_AUTO_TEST_SUITE(simulation)
 BOOST_AUTO_TEST_CASE(moves_are_those_of_the_tables) {
   for (const auto balance : {Balance::off, Balance::slack, Balance::exact}) {
     const auto config = config_of(150, balance);
-    const auto out = after(config, {"drain=" + backend(7).to_string()});
-    const auto counted = count(owners(config, {}), owners(config, {7}), backend(7).to_string());
+    const auto out = after(config, {"drain=" + simulated_backend(7).to_string()});
+    const auto counted =
+        count(owners(config, {}), owners(config, {7}), simulated_backend(7).to_string());
     BOOST_TEST(out.moved == counted.moved);
     BOOST_TEST(out.needless == counted.needless);
     BOOST_TEST((out.needless != 0) == (balance == Balance::exact || counted.needless != 0));
@@ -257,6 +231,10 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
   for (const auto* text : {"drain=10.0.9.9", "add=10.0.0.1", "down=2001:db8::/32", "node-down=3",
                            "add=192.0.2.10", "down=10.0.0.1:81"})
     BOOST_CHECK_THROW(run(config, {text}, 2), Error);
+  for (const auto* text : {"remove=10.0.0.1", "drain=10.0.0.1", "up=10.0.0.1"})
+    BOOST_CHECK_THROW(run(config, {"remove=10.0.0.1", text}), Error);
+  BOOST_CHECK_THROW(run(config, {"remove=10.0.0.1", "down=10.0.0.1", "down=10.0.0.1"}), Error);
+  BOOST_CHECK_NO_THROW(run(config, {"remove=10.0.0.1", "down=10.0.0.1", "add=10.0.0.1"}));
   BOOST_CHECK_THROW(run(config, {"node-down=1"}, 1), Error);
   BOOST_CHECK_THROW(run(config, {"node-up"}, max_nodes), Error);
 }
