@@ -5,10 +5,13 @@
 
 namespace xdplb {
 
-SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers) {
+SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers,
+                         const std::vector<Mac>& own) {
   SecondFacts facts;
-  facts.links = static_cast<unsigned>(std::ranges::count_if(
-      peers, [](const auto& peer) { return std::holds_alternative<Mac>(peer); }));
+  facts.links = static_cast<unsigned>(std::ranges::count_if(peers, [&](const auto& peer) {
+    const auto* link = std::get_if<Mac>(&peer);
+    return link != nullptr && std::ranges::find(own, *link) == own.end();
+  }));
   const auto here = std::ranges::find_if(backends, &Backend::local);
   facts.here = here != backends.end();
   for (const auto& backend : backends) {
@@ -39,7 +42,7 @@ Finding judge_second_chance(const std::string& service, const SecondFacts& facts
     return {Level::warn, service,
             "has " + std::to_string(facts.others) + " backends of mode l2 elsewhere, and " +
                 std::to_string(facts.links) +
-                " link addresses are peers: what others send is balanced again",
+                " link addresses are peers besides its own: what others send is balanced again",
             "give each one's, as 'xdp-lb peer add MAC'"};
   if (!facts.unlike.empty())
     return {Level::warn, service,

@@ -13,11 +13,13 @@ namespace xdplb {
 struct SecondFacts {
   bool here = false;                 // a backend is this host
   unsigned others = 0;               // backends elsewhere, of mode l2
-  unsigned links = 0;                // peers' link addresses
+  unsigned links = 0;                // peers' link addresses, but this host's own
   std::vector<Address> strangers{};  // elsewhere, behind outer headers, and no peers
   std::vector<Address> unlike{};     // of another mode or family than this host's backend
 };
-SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers);
+// own: the link addresses of this host, which all nodes have in their file.
+SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers,
+                         const std::vector<Mac>& own);
 Finding judge_second_chance(const std::string& service, const SecondFacts& facts);
 
 }  // namespace xdplb

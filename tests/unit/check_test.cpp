@@ -48,7 +48,8 @@ BOOST_AUTO_TEST_SUITE(check_rules)
 
 BOOST_AUTO_TEST_CASE(second_chances) {
   const auto judge = [](const std::vector<Backend>& backends, const std::vector<Peer>& peers) {
-    return judge_second_chance("http", second_facts(backends, peers));
+    const std::vector<Mac> own{parse_mac("02:00:00:00:00:01")};
+    return judge_second_chance("http", second_facts(backends, peers, own));
   };
   for (const auto forward : {Forward::l2, Forward::ipip}) {
     const auto here = backend_at("10.0.0.1", forward, true);
@@ -60,6 +61,9 @@ BOOST_AUTO_TEST_CASE(second_chances) {
           "http --second-chance off");
     check(judge({here, other}, {l2 ? address : link}), Level::warn,
           l2 ? "0 link addresses" : "10.0.0.2 is no peer", "peer add");
+    if (l2)  // this host's own is among the peers, as in a file that all have
+      check(judge({here, other}, {parse_mac("02:00:00:00:00:01")}), Level::warn, "0 link addresses",
+            "peer add");
     check(judge({here, other}, {l2 ? link : address}), Level::ok, "peers");
     check(judge({here, other, backend_at("10.0.0.3", Forward::gue)},
                 {link, address, Peer{Address::parse("10.0.0.3")}}),
