@@ -25,7 +25,8 @@ std::string read_file(const std::string& name, const std::string& hint, const st
   if (!file || error != 0)
     throw Error("can't read " + kind + name + ": " + std::generic_category().message(error),
                 error == EACCES ? "run as root, or let this user read it" : hint);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  return text;
 }
 
 void TextTable::row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
