@@ -194,8 +194,8 @@ struct chosen_way {
 	__u32 rank;
 };
 
-/* No state: what a packet needs that the stack has no room for. */
 #define LB_COOKIES 64
+/* What a packet needs that the stack has no room for; no state, but for cookies. */
 struct lb_scratch {
 	struct packet pkt;
 	struct packet flow;

@@ -5,6 +5,7 @@
 
 #include "loader/cli.h"
 #include "loader/plan_output.h"
+#include "plugin/chain.h"
 #include "plugin/error.h"
 #include "plugin/pending.h"
 #include "plugin/privileges.h"
@@ -45,6 +46,9 @@ Plan make_plan(const Command& command, const Config& config) {
   require_privileges();
   const PinLock lock(command.pin_path(), Access::read);
   auto plan = plan_config(config, command.pin_path());
+  if (const auto lack = plan.load.empty() ? std::nullopt : why_no_chain())
+    plan.notes.push_back("a chain can't be made here: " + *lack +
+                         ": 'xdp-lb apply' needs --single-ok");
   if (const auto share = read_share(command)) require_moves(plan, *share);
   return plan;
 }

@@ -120,11 +120,9 @@ class Examination {
     if (bad == 0)
       findings_.push_back({Level::ok, service.id.to_string(),
                            "there are ways to its backends: " + std::to_string(backends.size())});
-    if (!service.second_chance) return;
-    std::vector<Mac> own;
-    for (const auto& interface : all_) own.push_back(interface.mac);
-    findings_.push_back(
-        judge_second_chance(service.id.to_string(), second_facts(backends, peers_, own)));
+    if (service.second_chance)
+      findings_.push_back(
+          judge_second_chance(service.id.to_string(), second_facts(backends, peers_, all_)));
   }
 
   VipFacts& vip_of(const Address& vip) {

@@ -6,11 +6,11 @@
 namespace xdplb {
 
 SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers,
-                         const std::vector<Mac>& own) {
+                         const std::vector<Interface>& own) {
   SecondFacts facts;
   facts.links = static_cast<unsigned>(std::ranges::count_if(peers, [&](const auto& peer) {
     const auto* link = std::get_if<Mac>(&peer);
-    return link != nullptr && std::ranges::find(own, *link) == own.end();
+    return link != nullptr && std::ranges::find(own, *link, &Interface::mac) == own.end();
   }));
   const auto here = std::ranges::find_if(backends, &Backend::local);
   facts.here = here != backends.end();

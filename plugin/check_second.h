@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "plugin/check.h"
+#include "plugin/interface.h"
 #include "plugin/state.h"
 
 namespace xdplb {
@@ -17,9 +18,9 @@ struct SecondFacts {
   std::vector<Address> strangers{};  // elsewhere, behind outer headers, and no peers
   std::vector<Address> unlike{};     // of another mode or family than this host's backend
 };
-// own: the link addresses of this host, which all nodes have in their file.
+// own: this host's interfaces, whose link addresses all nodes have in their file.
 SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers,
-                         const std::vector<Mac>& own);
+                         const std::vector<Interface>& own);
 Finding judge_second_chance(const std::string& service, const SecondFacts& facts);
 
 }  // namespace xdplb

@@ -173,9 +173,6 @@ Plan plan_config(const Config& config, const std::string& pin_path) {
   Plan plan;
   Mistakes mistakes;
   if (config.interfaces) plan_interfaces(*config.interfaces, pin_path, plan, mistakes);
-  if (const auto lack = plan.load.empty() ? std::nullopt : why_no_chain())
-    plan.notes.push_back("a chain can't be made here: " + *lack +
-                         ": 'xdp-lb apply' needs --single-ok");
   const bool nothing = config.interfaces && config.services.empty() &&
                        config.peers.value_or(std::vector<Peer>{}).empty();
   if (!nothing && plan.load.empty() && !has_whole_maps(pin_path))

@@ -25,6 +25,14 @@ void check_says(const Outcome& outcome, const std::string& text) {
              outcome.out << outcome.err);
 }
 
+std::string more_than_the_arena_has_room_for() {
+  std::string services = interface;
+  for (int i = 0; i < 450; ++i)
+    services += "[[service]]\naddress = \"198.18." + std::to_string(i / 250) + "." +
+                std::to_string(1 + i % 250) + ":80/tcp\"\n";
+  return services;
+}
+
 BOOST_AUTO_TEST_SUITE(apply)
 
 // Some of the maps are all that a killed first load leaves, of a load as of an apply.
@@ -92,11 +100,7 @@ BOOST_AUTO_TEST_CASE(what_can_not_be_is_said_before_anything_is_changed) {
       file_with("peers = [\"02:00:00:00:00:01\"]\n" + interface + http + three +
                 "[[service]]\naddress = \"[2001:db8::10]:53/udp\"\nforward = \"ipip\"\nbackend = "
                 "[\"10.0.0.2\"]\n");
-  std::string services = interface;
-  for (int i = 0; i < 450; ++i)
-    services += "[[service]]\naddress = \"198.18." + std::to_string(i / 250) + "." +
-                std::to_string(1 + i % 250) + ":80/tcp\"\n";
-  const auto many = file_with(services);
+  const auto many = file_with(more_than_the_arena_has_room_for());
   for (const std::string verb : {"plan ", "apply "})
     check_refused(machine, {{verb + gone, 2, "no network interface 'eth9'"},
                             {verb + bridge, 2, "br0 is a bridge"},
@@ -112,6 +116,21 @@ BOOST_AUTO_TEST_CASE(nowhere_to_be) {
       check_refused(machine, {{verb + file_with(none + http + two), 3, "name an interface"}});
     check_status(machine.run(verb + file_with("interface = []\n")), 0);
   }
+}
+
+// plan notes what apply is refused for where the kernel can't have a chain.
+BOOST_AUTO_TEST_CASE(where_no_chain_can_be) {
+  Machine machine;
+  const auto file = file_with(interface + http + two);
+  const auto planned = machine.run("plan " + file);
+  check_status(planned, 5);
+  const bool noted = planned.err.find("needs --single-ok") != std::string::npos;
+  const auto applied = machine.loader.run("apply --object " XDP_LB_OBJECT " " + file);
+  BOOST_TEST(applied.status == (noted ? 4 : 0), applied.err);
+  if (!noted) return;
+  const auto alone = machine.run("apply " + file);
+  check_status(alone, 0);
+  BOOST_TEST(alone.err.find("--single-ok") == std::string::npos, alone.err);
 }
 
 // The link address that packets leave with is the interface's, and a static hop knows it.
@@ -167,11 +186,7 @@ BOOST_AUTO_TEST_CASE(what_can_not_be_here_is_said_at_once) {
     BOOST_TEST(static_cast<std::size_t>(std::ranges::count(said, '\n')) == wanted.size(), said);
   }
   // What the arena has no room for is known when all else can be.
-  std::string services = interface;
-  for (int i = 0; i < 450; ++i)
-    services += "[[service]]\naddress = \"198.18." + std::to_string(i / 250) + "." +
-                std::to_string(1 + i % 250) + ":80/tcp\"\n";
-  const auto many = file_with(services);
+  const auto many = file_with(more_than_the_arena_has_room_for());
   check_refused(machine, {{"plan " + many, 2, "bytes, and the arena of 67108864 bytes has no room"},
                           {"plan " + many, 2, many + ":"}});
 }

@@ -48,8 +48,9 @@ BOOST_AUTO_TEST_SUITE(check_rules)
 
 BOOST_AUTO_TEST_CASE(second_chances) {
   const auto judge = [](const std::vector<Backend>& backends, const std::vector<Peer>& peers) {
-    const std::vector<Mac> own{parse_mac("02:00:00:00:00:01")};
-    return judge_second_chance("http", second_facts(backends, peers, own));
+    Interface eth0;
+    eth0.mac = parse_mac("02:00:00:00:00:01");
+    return judge_second_chance("http", second_facts(backends, peers, {eth0}));
   };
   for (const auto forward : {Forward::l2, Forward::ipip}) {
     const auto here = backend_at("10.0.0.1", forward, true);
