@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/upgrade.h"
 
-#include <bpf/bpf.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstddef>
-#include <cstring>
 #include <iterator>
 #include <utility>
 
 #include "plugin/actions.h"
+#include "plugin/convert.h"
 #include "plugin/egress.h"
 #include "plugin/error.h"
 #include "plugin/object.h"
@@ -23,42 +18,6 @@
 namespace xdplb {
 
 namespace {
-
-// Makes maps of one ABI into those of another.
-struct Converter {
-  std::uint32_t from, to;
-  void (*convert)(const std::string& pin_path);
-};
-constexpr std::array<Converter, 0> converters{};  // maps of other ABIs were never released
-
-// 0: not adopted yet, or there is none.
-std::uint32_t pinned_abi(const std::string& pin_path) {
-  const Fd map(::bpf_obj_get(pin_of(pin_path, "lb_meta").c_str()));
-  if (!map) return 0;
-  bpf_map_info info{};
-  std::uint32_t size = sizeof(info);
-  if (::bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0)
-    throw SystemError(errno, "looking at " + pin_of(pin_path, "lb_meta"));
-  std::vector<std::byte> meta(std::max<std::size_t>(info.value_size, sizeof(lb_meta)));
-  read_value(map, 0, meta.data());
-  std::uint32_t abi = 0;
-  std::memcpy(&abi, meta.data() + offsetof(lb_meta, abi), sizeof(abi));
-  return abi;
-}
-
-// An object of another ABI than this release's is refused where it is opened.
-void convert_maps(const std::string& pin_path) {
-  const auto abi = pinned_abi(pin_path);
-  if (abi == 0 || abi == XDP_LB_ABI) return;
-  const auto found = std::ranges::find_if(
-      converters, [&](const auto& one) { return one.from == abi && one.to == XDP_LB_ABI; });
-  if (found == converters.end())
-    throw Error("the maps in " + pin_path + " have map ABI " + std::to_string(abi) +
-                    ", and this release has " + std::to_string(XDP_LB_ABI) +
-                    ": it can't convert them",
-                other_abi_hint);
-  found->convert(pin_path);
-}
 
 // The newest of ours that runs. All others, as a killed upgrade leaves them, are detached: the one
 // that stays does with each packet what they would.

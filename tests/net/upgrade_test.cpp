@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xdp-lb upgrade of a component that is attached alone; tests/vm has the chains.
+#include <bpf/bpf.h>
+
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <future>
 #include <set>
 
+#include "plugin/convert.h"
+#include "plugin/error.h"
+#include "plugin/map.h"
+#include "plugin/pins.h"
 #include "tests/net/cli_fixture.h"
 #include "tests/net/farmed.h"
 #include "tests/net/injected.h"
@@ -96,6 +103,32 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
 }
 
 // Of some: which they are is said, and it is not as if nothing was changed.
+// What a converter does last.
+void claim_abi(const std::string& path) {
+  const Fd map(::bpf_obj_get(pin_of(path, "lb_meta").c_str()));
+  lb_meta meta{};
+  read_value(map, 0, &meta);
+  meta.abi = XDP_LB_ABI;
+  const std::uint32_t only = 0;
+  BOOST_REQUIRE(::bpf_map_update_elem(map.get(), &only, &meta, BPF_ANY) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(maps_of_another_abi) {
+  const auto other = to_other();
+  Machine machine;
+  machine.load_with_services();
+  const auto backends = machine.loader.require("backend list");
+  store(Pins(pin_path, Access::change).meta().abi, std::uint32_t{98});
+  const std::array unfit{Converter{97, XDP_LB_ABI, claim_abi},
+                         Converter{98, XDP_LB_ABI + 1, claim_abi}};
+  BOOST_CHECK_THROW(convert_maps(pin_path, unfit), Error);
+  check_refused(machine, {{other, 2, "it can't convert them"}});
+  const std::array fit{unfit[0], Converter{98, XDP_LB_ABI, claim_abi}};
+  convert_maps(pin_path, fit);
+  machine.loader.require(other);
+  BOOST_TEST(machine.loader.require("backend list") == backends);
+}
+
 BOOST_AUTO_TEST_CASE(where_it_fails, *boost::unit_test::precondition(has_strace)) {
   Machine machine;
   machine.load();
