@@ -11,6 +11,7 @@
 
 #include "plugin/check_interface.h"
 #include "plugin/check_second.h"
+#include "plugin/listener.h"
 #include "plugin/peers.h"
 #include "plugin/state.h"
 #include "plugin/way.h"
@@ -76,6 +77,11 @@ Trouble trouble_of(const Pins& pins, const Backend& backend, const Way& way) {
   return trouble;
 }
 
+// Packets come up to this host's stack as clients sent them.
+bool serves_here(const Backend& backend) {
+  return backend.local && backend.state != BackendState::down && !is_rewriting(backend.forward);
+}
+
 class Examination {
  public:
   Examination(Findings& findings, const Pins& pins)
@@ -120,9 +126,17 @@ class Examination {
     if (bad == 0)
       findings_.push_back({Level::ok, service.id.to_string(),
                            "there are ways to its backends: " + std::to_string(backends.size())});
+    if (std::ranges::any_of(backends, serves_here)) check_listener(service.id);
     if (service.second_chance)
       findings_.push_back(
           judge_second_chance(service.id.to_string(), second_facts(backends, peers_, all_)));
+  }
+
+  // Of a service for any port, it is up to administrators which ports have servers.
+  void check_listener(const ServiceId& service) {
+    if (service.port == 0) return;
+    if (const auto listens = has_listener(service))
+      findings_.push_back(judge_listener(service.to_string(), *listens));
   }
 
   VipFacts& vip_of(const Address& vip) {
@@ -185,6 +199,13 @@ Finding judge_vip(const std::string& vip, const VipFacts& facts) {
       "is an address of this host, on loopback, though this host is no backend: what the "
       "component passes, this host answers",
       (facts.holders.empty() ? "ip route del local " + vip : "ip address del " + vip + " dev lo")};
+}
+
+Finding judge_listener(const std::string& service, bool listens) {
+  if (listens) return {Level::ok, service, "this host is a backend, and a server listens"};
+  return {Level::warn, service,
+          "this host is a backend, and no server listens to the VIP's port here",
+          "start it, in this network namespace; until then 'xdp-lb backend down'"};
 }
 
 Finding judge_mtu(const std::string& ifname, const Traffic& traffic) {

@@ -20,6 +20,8 @@ struct VipFacts {
   bool served_here = false;            // a backend of one of its services is this host
 };
 Finding judge_vip(const std::string& vip, const VipFacts& facts);
+// Of a service that has this host for a backend.
+Finding judge_listener(const std::string& service, bool listens);
 
 // What goes out of an interface to backends, and comes back.
 struct Traffic {

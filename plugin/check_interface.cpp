@@ -198,6 +198,11 @@ Finding judge_queues(const std::string& ifname, const Queues& queues, unsigned c
   const auto text =
       "receive queues: " + std::to_string(queues.rx) + ", CPUs: " + std::to_string(cpus);
   const auto most = std::min(queues.most, cpus);
+  if (queues.spread != 0 && queues.spread < std::min(queues.rx, cpus))
+    return {Level::warn, ifname,
+            text + "; hashes spread packets over " + std::to_string(queues.spread) +
+                " of the queues (RSS)",
+            "ethtool -X " + ifname + " default"};
   if (queues.rx >= cpus) return {Level::ok, ifname, text};
   if (queues.rx >= most) return {Level::ok, ifname, text + "; it can't have more queues"};
   return {

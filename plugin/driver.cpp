@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -74,6 +75,18 @@ std::uint32_t count_features(const std::string& ifname) {
   return sets.head().data[0];
 }
 
+// How many queues the indirection table has.
+unsigned queues_in_table(const std::string& ifname) {
+  ethtool_rxfh_indir head{};
+  head.cmd = ETHTOOL_GRXFHINDIR;  // tells the size
+  if (!ask_ethtool(ifname, &head) || head.size == 0) return 0;
+  WithArray<ethtool_rxfh_indir> table(ETHTOOL_GRXFHINDIR, head.size * sizeof(std::uint32_t));
+  table.head().size = head.size;
+  if (!ask_ethtool(ifname, table.get())) return 0;
+  const auto* first = table.head().ring_index;
+  return static_cast<unsigned>(std::set(first, first + head.size).size());
+}
+
 }  // namespace
 
 std::string driver_name(const std::string& ifname) {
@@ -130,7 +143,8 @@ std::optional<Queues> rx_queues(const std::string& ifname) {
   channels.cmd = ETHTOOL_GCHANNELS;
   if (!ask_ethtool(ifname, &channels)) return std::nullopt;
   return Queues{channels.rx_count + channels.combined_count,
-                channels.max_rx + channels.max_combined, channels.max_combined != 0};
+                channels.max_rx + channels.max_combined, channels.max_combined != 0,
+                queues_in_table(ifname)};
 }
 
 }  // namespace xdplb

@@ -30,6 +30,7 @@ struct Queues {
   unsigned rx = 0;
   unsigned most = 0;
   bool combined = false;  // with send queues, in ethtool's words
+  unsigned spread = 0;    // those in the table that hashes go by (RSS); 0 where it doesn't say
 };
 std::optional<Queues> rx_queues(const std::string& ifname);  // nothing where it doesn't say
 

@@ -193,6 +193,9 @@ BOOST_AUTO_TEST_CASE(queues) {
   check(judge_queues("eth0", {4, 16, true}, 8), Level::warn, "other CPUs",
         "ethtool -L eth0 combined 8");
   check(judge_queues("eth0", {1, 4, false}, 8), Level::warn, "other CPUs", "ethtool -L eth0 rx 4");
+  check(judge_queues("eth0", {8, 8, true, 1}, 8), Level::warn, "over 1 of the queues",
+        "ethtool -X eth0 default");
+  check(judge_queues("eth0", {16, 16, true, 8}, 8), Level::ok, "receive queues: 16");
 }
 
 BOOST_AUTO_TEST_CASE(vips) {
@@ -206,6 +209,11 @@ BOOST_AUTO_TEST_CASE(vips) {
         "ip route del local 192.0.2.1");
   check(judge_vip("192.0.2.1", {false, {}, true}), Level::fail, "nobody takes them",
         "ip address add 192.0.2.1 dev lo");
+}
+
+BOOST_AUTO_TEST_CASE(listeners) {
+  check(judge_listener("192.0.2.1:80/tcp", true), Level::ok, "a server listens");
+  check(judge_listener("192.0.2.1:80/tcp", false), Level::warn, "no server listens", "start it");
 }
 
 BOOST_AUTO_TEST_CASE(room_for_outer_headers) {

@@ -89,6 +89,37 @@ BOOST_AUTO_TEST_CASE(what_is_in_order) {
   BOOST_TEST((lab.world() == before));
 }
 
+// The guest's network card, with a queue for each of two processors, moves into the lab. Nothing is
+// connected to it.
+std::string take_card(const Lab& lab) {
+  const std::string outside = "nsenter --net=/proc/1/ns/net ";
+  lab.require("modprobe vmxnet3");
+  lab.require(outside + "ip link set dev eth0 netns lab");
+  lab.require("ip link set dev eth0 up");
+  return "eth0";
+}
+
+BOOST_AUTO_TEST_CASE(what_a_card_does_to_packets) {
+  const Lab lab;
+  const auto card = take_card(lab);
+  const auto finds = [&](const std::string& text) {
+    return lab.run("xdp-lb check " + card).out.find(text) != std::string::npos;
+  };
+  const auto seed = [&](const std::string& line, const std::string& fault,
+                        const std::string& cure) {
+    lab.require(line);
+    BOOST_TEST((finds("warn  eth0: " + fault) && finds("remedy: " + cure)), fault);
+    lab.host.require({"sh", "-c", cure});
+    BOOST_TEST(!finds(fault));
+  };
+  BOOST_TEST(finds("ok    eth0: receive queues: 2, CPUs: 2"));
+  seed("ethtool -X eth0 weight 1 0",
+       "receive queues: 2, CPUs: 2; hashes spread packets over 1 of the queues (RSS)",
+       "ethtool -X eth0 default");
+  seed("ethtool -K eth0 lro on", "merges packets before XDP sees them",
+       "ethtool -K eth0 lro off; ethtool -K eth0 rx-gro-hw off");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "plugin/listener.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+
+#include "plugin/netlink.h"
+
+namespace xdplb {
+
+namespace {
+
+// From the kernel's tcp_states.h, which isn't for programs. UDP's sockets without a peer are
+// closed.
+constexpr std::uint32_t close_state = 7, listen_state = 10;
+
+bool is_v6_only(const nlmsghdr* message) {
+  bool only = false;
+  each_attribute(message, sizeof(inet_diag_msg), [&](const nlattr* attr) {
+    if (mnl_attr_get_type(attr) == INET_DIAG_SKV6ONLY) only = mnl_attr_get_u8(attr) != 0;
+  });
+  return only;
+}
+
+// Does the socket's own address take in the VIP? A socket of IPv6 may be one of IPv4 as well.
+bool takes(const nlmsghdr* message, const inet_diag_msg& socket, const Address& vip) {
+  std::array<std::uint8_t, 16> own{};
+  const bool v4 = socket.idiag_family == AF_INET;
+  std::memcpy(own.data(), socket.id.idiag_src, v4 ? 4 : own.size());
+  if (std::ranges::count(own, 0) == std::ssize(own))
+    return v4 == vip.is_v4() || !is_v6_only(message);
+  return std::ranges::equal(std::span(own).first(v4 ? 4 : own.size()),
+                            v4 ? vip.wire() : std::span(vip.bytes()));
+}
+
+std::optional<bool> has_listener(const ServiceId& service, std::uint8_t family) {
+  NetlinkRequest request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, NETLINK_SOCK_DIAG);
+  auto& wanted = request.header<inet_diag_req_v2>();
+  wanted.sdiag_family = family;
+  wanted.sdiag_protocol = static_cast<std::uint8_t>(service.protocol);
+  wanted.idiag_states = 1U << (service.protocol == Protocol::tcp ? listen_state : close_state);
+  bool found = false;
+  const int refused = request.run([&](const nlmsghdr* message) {
+    inet_diag_msg socket{};
+    std::memcpy(&socket, mnl_nlmsg_get_payload(message), sizeof(socket));
+    found |= ntohs(socket.id.idiag_sport) == service.port && takes(message, socket, service.vip);
+  });
+  if (refused != 0) return std::nullopt;
+  return found;
+}
+
+}  // namespace
+
+std::optional<bool> has_listener(const ServiceId& service) {
+  const auto found = has_listener(service, AF_INET6);
+  if (!service.vip.is_v4() || found.value_or(false)) return found;
+  return has_listener(service, AF_INET);
+}
+
+}  // namespace xdplb
