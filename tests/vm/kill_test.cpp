@@ -3,6 +3,7 @@
 // and the same command completes what it began.
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <utility>
 
@@ -77,6 +78,23 @@ void unload_again(const Lab& lab) {
   BOOST_TEST(!maps_are_left(), outcome.err);
 }
 
+// Runs with services, and again without anything; the file has all that.
+std::string save_services(const Lab& lab) {
+  const std::string file = "/run/services.toml";
+  lab.require("xdp-lb load v0");
+  lab.add_services("v0");
+  std::ofstream(file) << lab.require("xdp-lb save");
+  lab.require("xdp-lb unload v0");
+  return file;
+}
+
+// Whatever is there: then all of the file is.
+void apply_again(Lab& lab, const std::string& file) {
+  lab.require("xdp-lb apply " + file);
+  BOOST_TEST(lab.run("xdp-lb plan " + file).status == 0);
+  check_traffic(lab, "v0", {.filter = true, .ours = true, .counter = true});
+}
+
 BOOST_AUTO_TEST_SUITE(killed_loader)
 
 BOOST_AUTO_TEST_CASE(during_load) {
@@ -136,6 +154,21 @@ BOOST_AUTO_TEST_CASE(during_upgrade) {
       check_traffic(lab, "v0", members);
     }
   BOOST_TEST((two || !full_counts()));
+}
+
+// From nothing: it loads the component, and adds the services.
+BOOST_AUTO_TEST_CASE(during_apply) {
+  Lab lab;
+  lab.load_filter("v0");
+  lab.load_counter("v0");
+  const auto file = save_services(lab);
+  const auto count = count_points(lab, "xdp-lb apply " + file);
+  for (const auto point : points(count)) BOOST_TEST_CONTEXT("killed before change " << point) {
+      unload_again(lab);
+      kill_at(lab, "xdp-lb apply " + file, point);
+      check_others(lab);
+      apply_again(lab, file);
+    }
 }
 
 // An unload that died has the next load start from what is left: what it lists, it does.
@@ -201,6 +234,16 @@ BOOST_AUTO_TEST_CASE(of_load) {
     load_again(lab);
     lab.add_services("v0");
     check_traffic(lab, "v0", {.filter = true, .ours = true, .counter = true});
+  });
+}
+
+BOOST_AUTO_TEST_CASE(of_apply) {
+  const auto file = save_services(lab);
+  each_call("apply " + file, [&](unsigned call) {
+    unload_again(lab);
+    fail("apply " + file, call);
+    check_others(lab);
+    apply_again(lab, file);
   });
 }
 
