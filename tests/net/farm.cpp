@@ -73,8 +73,10 @@ int Report::answered(const std::string& owner) const {
   });
 }
 
-int Report::failed() const {
-  return count(fresh, [](const auto& contact) { return contact.is_broken() && !contact.repeated; });
+int Report::failed(std::int64_t begun_since) const {
+  return count(fresh, [=](const auto& contact) {
+    return contact.is_broken() && !contact.repeated && contact.begun >= begun_since;
+  });
 }
 
 std::string Report::text() const {

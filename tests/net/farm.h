@@ -44,10 +44,10 @@ struct Report {
   [[nodiscard]] int broken(const std::string& owner = "") const;
   // Fresh ones whose first SYN came after the report was asked for.
   [[nodiscard]] int answered(const std::string& owner = "") const;
-  // Any of the fresh whose SYN went out once. One that is repeated may find another table than the
-  // first: two servers answer then, and the client takes the first answer. Nobody promises such a
-  // connection; text() tells them.
-  [[nodiscard]] int failed() const;
+  // Any of the fresh, or of those begun since a time, whose SYN went out once. One that is repeated
+  // may find another table than the first: two servers answer then, and the client takes the first
+  // answer. Nobody promises such a connection; text() tells them.
+  [[nodiscard]] int failed(std::int64_t begun_since = 0) const;
   [[nodiscard]] std::string text() const;  // what broke, and how
 };
 

@@ -32,6 +32,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_dies_takes_its_own_along) {
   BOOST_TEST(report.broken() > 0);
   BOOST_TEST(report.broken() == report.broken("web3"), report.text());
   BOOST_TEST(report.open("web3") == 0);
+  BOOST_TEST(report.failed(report.since) == 0, report.text());
 }
 
 // Each node has the change at another time.

@@ -66,6 +66,7 @@ BOOST_DATA_TEST_CASE(come_and_go, data::make(Words{"ipip", "gue"}) * data::make(
   const auto report = site.farm().exchange();
   BOOST_TEST(report.broken("web4") > 0);
   BOOST_TEST(report.broken() == report.broken("web4"), report.text());
+  BOOST_TEST(report.failed(report.since) == 0, report.text());
 }
 
 BOOST_DATA_TEST_CASE(without_second_chances_some_break, data::make(Words{"ipip", "gue"}), forward) {
