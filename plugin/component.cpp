@@ -187,6 +187,8 @@ std::vector<Place> places(const std::vector<std::string>& ifnames, const std::st
   const auto arena_id = pinned_arena_id(pin_path);
   std::vector<Place> found;
   for (auto& interface : ifnames.empty() ? interfaces() : find_interfaces(ifnames)) {
+    // Of a thousand few have any: libxdp asks for all of them to look at one.
+    if (ifnames.empty() && !interface.xdp) continue;
     Place place{interface, {}, {}};
     try {
       place.chain = read_chain(interface, arena_id);

@@ -33,6 +33,15 @@ void read_kinds(const nlattr* info, Interface& interface) {
   });
 }
 
+bool has_program(const nlattr* xdp) {
+  bool has = false;
+  each_nested(xdp, [&](const nlattr* attr) {
+    if (mnl_attr_get_type(attr) == IFLA_XDP_ATTACHED)
+      has = mnl_attr_get_u8(attr) != XDP_ATTACHED_NONE;
+  });
+  return has;
+}
+
 Interface read_link(const nlmsghdr* message) {
   const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
   Interface interface;
@@ -62,6 +71,9 @@ Interface read_link(const nlmsghdr* message) {
         break;
       case IFLA_LINKINFO:
         read_kinds(attr, interface);
+        break;
+      case IFLA_XDP:
+        interface.xdp = has_program(attr);
         break;
       default:
         break;

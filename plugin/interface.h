@@ -20,6 +20,7 @@ struct Interface {
   unsigned vlan = 0;       // its VLAN's id
   unsigned mtu = 0;
   bool up = false;
+  bool xdp = false;  // a program is attached, in whatever mode
   bool ethernet = false;
   Mac mac{};
 };

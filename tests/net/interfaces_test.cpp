@@ -5,7 +5,8 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 
-#include "tests/net/fixture.h"
+#include "tests/net/cli_fixture.h"
+#include "tests/net/injected.h"
 #include "tests/net/tap.h"
 
 namespace xdplb::test {
@@ -115,6 +116,24 @@ BOOST_DATA_TEST_CASE(kept_maps_serve_the_next_load, data::make(modes), mode) {
   BOOST_TEST(loader.forwarded(service.id()) == forwarded);
   BOOST_TEST((pinned_cluster_key() == key));
   check_connections(site, service, flows, 100);
+}
+
+// However many there are, a command asks the kernel as often.
+BOOST_AUTO_TEST_CASE(those_without_a_program, *boost::unit_test::precondition(has_strace)) {
+  Machine machine;
+  machine.load_with_services();
+  machine.loader.require("announce");
+  const Words lines{"status", "announce", "backend set 192.0.2.10:80/tcp 10.0.0.2 -w 3"};
+  const auto questions = [&] {
+    std::vector<int> all;
+    for (const auto& line : lines) all.push_back(count_calls(machine.host, "sendto", line));
+    return all;
+  };
+  const auto before = questions();
+  for (int i = 0; i < 10; ++i)
+    machine.host.ip("link add name v" + std::to_string(i) + " type veth peer name w" +
+                    std::to_string(i));
+  BOOST_TEST(questions() == before, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
