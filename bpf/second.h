@@ -42,8 +42,9 @@ static __always_inline bool has_cookie(struct xdp_md *ctx, struct bpf_sock *list
 /* Or was it in one just now? Only that packet's sequence number tells, and what the client has sent
  * right behind it comes here before there is a socket. */
 static __always_inline bool accepts_cookie(struct xdp_md *ctx, struct bpf_sock *listener,
-					   const struct way *way, struct lb_scratch *s, __u64 hash)
+					   const struct way *way, struct lb_scratch *s)
 {
+	__u64 hash = flow_hash(way->record->key, way->flow);
 	__u64 *seen = &s->cookies[hash & (LB_COOKIES - 1)];
 	__u64 now = (hash & ~0xffffULL) | (seconds_now() & 0xffff);
 
@@ -68,8 +69,8 @@ static __always_inline __u32 udp_state(struct xdp_md *ctx, struct bpf_sock_tuple
 }
 
 static __always_inline __u32 tcp_state(struct xdp_md *ctx, const struct way *way,
-				       struct lb_scratch *s, __u64 hash,
-				       struct bpf_sock_tuple *tuple, __u32 size)
+				       struct lb_scratch *s, struct bpf_sock_tuple *tuple,
+				       __u32 size)
 {
 	struct bpf_sock *socket = bpf_skc_lookup_tcp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
 	__u32 state;
@@ -78,7 +79,7 @@ static __always_inline __u32 tcp_state(struct xdp_md *ctx, const struct way *way
 		return 0;
 	state = socket->state;
 	if (state == LB_TCP_LISTEN)
-		state = !is_icmp(way->pkt) && accepts_cookie(ctx, socket, way, s, hash)
+		state = !is_icmp(way->pkt) && accepts_cookie(ctx, socket, way, s)
 				? LB_TCP_ESTABLISHED
 				: 0;
 	bpf_sk_release(socket);
@@ -87,7 +88,7 @@ static __always_inline __u32 tcp_state(struct xdp_md *ctx, const struct way *way
 
 /* The state of this host's socket for the flow, which may be half open; 0: it has none. */
 static __always_inline __u32 socket_state(struct xdp_md *ctx, const struct way *way,
-					  struct lb_scratch *s, __u64 hash)
+					  struct lb_scratch *s)
 {
 	const __u32 *src = (const void *)way->flow->src, *dst = (const void *)way->flow->dst;
 	bool v4 = way->flow->family == LB_IPV4;
@@ -106,7 +107,7 @@ static __always_inline __u32 socket_state(struct xdp_md *ctx, const struct way *
 		tuple.ipv6.dport = way->flow->ports >> 16;
 	}
 	return way->flow->proto == IPPROTO_UDP ? udp_state(ctx, &tuple, size)
-					       : tcp_state(ctx, way, s, hash, &tuple, size);
+					       : tcp_state(ctx, way, s, &tuple, size);
 }
 
 static __always_inline bool is_local(__u32 handle)
@@ -277,7 +278,7 @@ static __noinline int second_aside(struct xdp_md *ctx)
 	here = is_here(ctx, s);
 	if (here ? way.flow->proto == IPPROTO_UDP : !may_be_here(s, &lookup, &place))
 		return 0;
-	state = socket_state(ctx, &way, s, place.hash);
+	state = socket_state(ctx, &way, s);
 	if (!here && state && state != LB_TCP_TIME_WAIT)
 		s->kind = FROM_PEER;
 	if (!here || state)
