@@ -26,7 +26,7 @@
 #include "service_index.h"
 
 /* Any moved byte of a map, or any changed meaning of one, bumps this. */
-#define XDP_LB_ABI 8
+#define XDP_LB_ABI 9
 
 #define LB_SERVICES 4096u	  /* records; a service's number is its index */
 #define LB_BACKENDS 65536u	  /* records; a handle is the index: 1 to 65534, 0: none */

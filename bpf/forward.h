@@ -18,6 +18,7 @@
 #include "limit.h"
 #include "nat.h"
 #include "order.h"
+#include "peer.h"
 #include "reject.h"
 #include "too_big.h"
 #include "way.h"
@@ -68,6 +69,31 @@ static __always_inline int too_big(struct xdp_md *ctx, const struct packet *pkt,
 static __always_inline bool is_aggregate(struct xdp_md *ctx, __u32 len)
 {
 	return bpf_check_mtu(ctx, 0, &len, 0, 0) > 0;
+}
+
+/* Is the frame for a peer? The way out has this host's own link address, which all nodes may have
+ * among their peers; but of a VLAN's device or a static hop it may be another than the frame's. */
+static __noinline int is_peers_frame(struct xdp_md *ctx, const struct lb_next_hop *next)
+{
+	void *data = (void *)(long)ctx->data;
+
+	return data + ETH_ALEN <= (void *)(long)ctx->data_end && next->vlan == LB_VLAN_NONE &&
+	       lb_peer(data) != lb_peer(next->hop.src) && is_peer(lb_peer(data));
+}
+
+/* A frame for another station, which this host sees since a switch didn't know where that is, and
+ * sent it to all: for the next hop itself, or for another balancer. Each would multiply it, and
+ * those with other tables send it where it doesn't belong. */
+static __always_inline bool is_others_frame(struct xdp_md *ctx, const struct way *way,
+					    const struct lb_next_hop *next)
+{
+	void *data = (void *)(long)ctx->data;
+
+	if (next->hop.ifindex != ctx->ingress_ifindex ||
+	    data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end)
+		return false;
+	return unlikely((*(__u64 *)data ^ *(const __u64 *)next->hop.dst) << 16 == 0) ||
+	       (unlikely(peers_of(way->lookup) & LB_PEERS_LINKS) && is_peers_frame(ctx, next));
 }
 
 /* Is the packet fit for the next hop? It has a hop less to live then. */
@@ -150,6 +176,8 @@ static __always_inline int forward(struct xdp_md *ctx, const struct way *way, en
 		return leave_forwarded(way->pkt, next, XDP_PASS);
 	if (unlikely(next->reason))
 		return leave_service(way->pkt, way->service, next->reason, XDP_DROP);
+	if (unlikely(is_others_frame(ctx, way, next)))
+		return leave_service(way->pkt, way->service, LB_OTHERS_FRAME, XDP_PASS);
 	verdict = ready(ctx, way, next, growth);
 	if (unlikely(verdict != GOES_ON))
 		return verdict;

@@ -13,21 +13,16 @@
 #include "lookup.h"
 #include "maps.h"
 
-static __noinline int is_from_peer(struct xdp_md *ctx)
+static __noinline int is_peer(__u64 link)
 {
-	void *data = (void *)(long)ctx->data;
 	struct lb_meta *meta;
 	__u32 zero = 0, i;
-	__u64 from;
 
-	if (data + sizeof(struct ethhdr) > (void *)(long)ctx->data_end)
-		return 0;
 	meta = bpf_map_lookup_elem(&lb_meta, &zero);
 	if (!meta)
 		return 0;
-	from = lb_peer(data + ETH_ALEN);
-	for (i = 0; from && i < LB_PEER_TRIES; i++)
-		if (*(volatile __u64 *)&meta->peer[lb_peer_place(from, i)] == from)
+	for (i = 0; link && i < LB_PEER_TRIES; i++)
+		if (*(volatile __u64 *)&meta->peer[lb_peer_place(link, i)] == link)
 			return 1;
 	return 0;
 }
@@ -43,7 +38,11 @@ static __always_inline __u32 peers_of(const struct lookup *lookup)
 /* Costs a look at a word where there are no peers. */
 static __always_inline bool is_balanced(struct xdp_md *ctx, const struct lookup *lookup)
 {
-	return unlikely(peers_of(lookup) & LB_PEERS_LINKS) && is_from_peer(ctx);
+	void *data = (void *)(long)ctx->data;
+
+	return unlikely(peers_of(lookup) & LB_PEERS_LINKS) &&
+	       data + sizeof(struct ethhdr) <= (void *)(long)ctx->data_end &&
+	       is_peer(lb_peer(data + ETH_ALEN));
 }
 
 /* Is the packet's source the address of a peer? No node's is in ::/64, where IPv4 addresses

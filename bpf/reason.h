@@ -59,7 +59,8 @@ enum lb_reason {
 	/* XDP_PASS */
 	LB_NO_BACKEND_PASSED = 31, /* the slot has no backend, and the service passes such */
 	LB_FROM_PEER = 32,	   /* another node balanced it: it is for this host */
-	LB_REASON_COUNT = 33,
+	LB_OTHERS_FRAME = 33,	   /* for a service, but in a frame for another station */
+	LB_REASON_COUNT = 34,
 };
 
 #endif

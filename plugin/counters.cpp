@@ -55,6 +55,7 @@ constexpr std::array<Reason, LB_REASON_COUNT> reasons{{
      "the service has no backend that takes packets, and passes them on"},
     {"from-peer", Fate::passed,
      "for this host: another node has balanced it, or its socket is here"},
+    {"others-frame", Fate::passed, "for a service, but in a frame for another station"},
 }};
 
 ReasonCounters sum(const Fd& map, std::uint32_t key) {

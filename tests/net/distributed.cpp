@@ -61,6 +61,8 @@ void Distributed::route(const std::vector<int>& nodes) const {
   route_vips(balanced_.site, v4_, addresses);
 }
 
+void Distributed::seclude() const { balanced_.loader.require("unload --keep-maps eth0"); }
+
 void Distributed::start_daemons(const std::vector<int>& servers) {
   std::vector<BgpNode> nodes{balancer_node};
   for (const int number : servers) {

@@ -24,7 +24,8 @@ class Distributed {
   void each(
       const std::string& line, const std::function<void()>& between = [] {});
   void route(const std::vector<int>& nodes) const;
-  Report survive();  // all live on, and no fresh one fails
+  void seclude() const;  // the balancer has no component any more, but its maps
+  Report survive();      // all live on, and no fresh one fails
   // From now on those that don't are counted instead, and others opened in their place.
   void tolerate_losses() { losses_ = 0; }
   [[nodiscard]] int losses() const { return losses_.value(); }

@@ -6,6 +6,7 @@
 
 #include "tests/net/daemons.h"
 #include "tests/net/distributed.h"
+#include "tests/net/tap.h"
 
 namespace xdplb::test {
 namespace {
@@ -53,6 +54,23 @@ BOOST_AUTO_TEST_CASE(a_server_drains_and_goes) {
   site.survive();
   BOOST_TEST(site.farm().renew(site.all()).open("web3") == 0);
   site.each("backend del --now " + site.id() + " " + site.address(3), [&] { site.survive(); });
+}
+
+// A switch that knows no station's place sends each frame to all: nodes see what is for others.
+BOOST_DATA_TEST_CASE(what_is_for_others, data::make(families), family) {
+  Distributed site(family == "ipv4", "--second-chance on", 3, {1, 2, 3});
+  site.seclude();
+  auto& router = site.site().router;
+  router.ip("link set lan0 type bridge ageing_time 0");
+  const auto to_vip = to_address(ServiceId::parse(site.id()).vip);
+  Tap came(router, "wan", to_vip), seen(router, "lb0", to_vip);
+  site.survive();
+  site.after_other_routes(3, {2, 3});
+  site.survive();
+  const auto once = came.count(), in_all = seen.count();
+  BOOST_TEST(once > 0U);
+  BOOST_TEST(in_all > once);
+  BOOST_TEST(in_all < 2 * once);
 }
 
 // Two servers announce the VIP by BGP, and the third has a static route, for when they don't.
