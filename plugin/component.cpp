@@ -269,6 +269,7 @@ Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOpti
     throw NotLoaded("no maps of xdp-lb are pinned in " + options.pin_path,
                     "give the --pin-path that it was loaded with");
   const PinLock lock(options.pin_path, Access::change);
+  require_own_maps(options.pin_path);
   const auto arena_id = pinned_arena_id(options.pin_path);
   const auto from = places(options.all ? std::vector<std::string>{} : ifnames, options.pin_path);
   // Maps that nothing uses are what an unload that was killed left: this one completes it.

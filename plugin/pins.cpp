@@ -98,9 +98,11 @@ Fd open_map(const std::string& folder, const MapShape& shape, Access access, bpf
   opts.file_flags = access == Access::read && shape.for_group ? BPF_F_RDONLY : 0;
   Fd map(::bpf_obj_get_opts(pin.c_str(), &opts));
   if (!map) {
-    if (errno == ENOENT)
+    if (errno == ENOENT) {
+      require_own_maps(folder);
       throw Error(pin + " is missing while others of the component's maps are there",
                   "a command was killed: 'xdp-lb load' and 'xdp-lb apply' start afresh");
+    }
     throw SystemError(errno, "opening " + pin);
   }
   info = info_of(map, pin);
@@ -279,21 +281,6 @@ std::vector<std::uint32_t> pinned_ids(const std::string& pin_path) {
 std::uint32_t pinned_arena_id(const std::string& pin_path) {
   const Fd map(::bpf_obj_get(pin_of(pin_path, "lb_arena").c_str()));
   return map ? info_of(map, pin_path).id : 0;
-}
-
-void unpin_maps(const std::string& pin_path) {
-  // lb_arena, by which programs are known to be ours, is the last to go.
-  for (std::size_t left = shapes.size(); left-- > 0;) {
-    const auto pin = pin_of(pin_path, shapes[left].name);
-    if (::unlink(pin.c_str()) != 0 && errno != ENOENT)
-      throw SystemError(errno, "removing the pin " + pin);
-  }
-}
-
-void remove_pins(const std::string& pin_path) {
-  unpin_maps(pin_path);
-  if (::rmdir(pin_path.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY)
-    throw SystemError(errno, "removing the pin folder " + pin_path);
 }
 
 }  // namespace xdplb

@@ -119,7 +119,10 @@ std::vector<std::uint32_t> pinned_ids(const std::string& pin_path);
 
 std::string pin_of(const std::string& pin_path, std::string_view map);
 
-// Removes the maps' pins, and nothing else.
+// Throws Error where something else is pinned by the name of one of our maps.
+void require_own_maps(const std::string& pin_path);
+
+// Removes the maps' pins, and nothing else. Throws as that does, and then removes none.
 void unpin_maps(const std::string& pin_path);
 
 // And the folder, if nothing else is in it.

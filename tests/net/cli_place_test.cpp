@@ -214,7 +214,8 @@ BOOST_AUTO_TEST_CASE(foreign_pins_under_our_names) {
     for (const auto pin_foreign : {pin_foreign_map, pin_program}) {
       BOOST_REQUIRE(::mkdir(pin_path, 0750) == 0);
       pin_foreign(pin_of(shape.name));
-      check_refused(machine, {{"load eth0", 2, pin_of(shape.name) + ": "}});
+      check_refused(machine, {{"load eth0", 2, pin_of(shape.name) + ": "},
+                              {"unload --all", 2, pin_of(shape.name) + ": "}});
       std::filesystem::remove_all(pin_path);
     }
   machine.load_with_services();
