@@ -115,6 +115,9 @@ BOOST_AUTO_TEST_CASE(beside_an_administrators_route) {
     check_announced(machine, {"2001:db8::10"}, "another route to it goes first");
     machine.host.ip("route del 192.0.2.10 proto " + proto);
     check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+    machine.host.ip("route add blackhole 192.0.2.10 metric 4001 proto " + proto);  // comes after
+    check_announced(machine, {"192.0.2.10", "2001:db8::10"}, "announced");
+    machine.host.ip("route del 192.0.2.10 metric 4001 proto " + proto);
   }
   machine.host.ip("route add 192.0.2.10 via 10.0.0.9");
   machine.loader.require("announce --withdraw");
