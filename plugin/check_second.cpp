@@ -2,6 +2,7 @@
 #include "plugin/check_second.h"
 
 #include <algorithm>
+#include <array>
 
 namespace xdplb {
 
@@ -12,6 +13,13 @@ SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector
     const auto* link = std::get_if<Mac>(&peer);
     return link != nullptr && std::ranges::find(own, *link, &Interface::mac) == own.end();
   }));
+  std::array<unsigned, 3> of_kind{};
+  for (const auto& peer : peers) {
+    const auto* address = std::get_if<Address>(&peer);
+    of_kind.at(address == nullptr ? 0 : address->is_v4() ? 1 : 2)++;
+  }
+  facts.full = std::ranges::max(of_kind) >= LB_PEERS;
+  facts.peers = !peers.empty();
   const auto here = std::ranges::find_if(backends, &Backend::local);
   facts.here = here != backends.end();
   for (const auto& backend : backends) {
@@ -29,16 +37,19 @@ SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector
 }
 
 Finding judge_second_chance(const std::string& service, const SecondFacts& facts) {
+  if (!facts.here && facts.peers)
+    return {Level::ok, service, "second chances: for its peers, since no backend is this host"};
   if (!facts.here)
     return {Level::warn, service, "has second chances, and none of its backends is this host",
             "xdp-lb service set " + service + " --second-chance off"};
-  if (!facts.strangers.empty()) {
+  // As many as can be: the nodes that routers ask, in a site with more servers.
+  if (!facts.strangers.empty() && !facts.full) {
     const auto stranger = facts.strangers.front().to_string();
     return {Level::warn, service,
             "backend " + stranger + " is no peer: what it sends here gets no second chance",
             "xdp-lb peer add " + stranger};
   }
-  if (facts.links < facts.others)
+  if (facts.links < facts.others && !facts.full)
     return {Level::warn, service,
             "has " + std::to_string(facts.others) + " backends of mode l2 elsewhere, and " +
                 std::to_string(facts.links) +

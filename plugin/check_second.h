@@ -13,6 +13,8 @@ namespace xdplb {
 
 struct SecondFacts {
   bool here = false;                 // a backend is this host
+  bool peers = false;                // there are any
+  bool full = false;                 // of one kind as many as can be
   unsigned others = 0;               // backends elsewhere, of mode l2
   unsigned links = 0;                // peers' link addresses, but this host's own
   std::vector<Address> strangers{};  // elsewhere, behind outer headers, and no peers

@@ -58,14 +58,26 @@ BOOST_AUTO_TEST_CASE(second_chances) {
     const Peer link = parse_mac("02:00:00:00:00:02");
     const Peer address = other.id.address;
     const bool l2 = forward == Forward::l2;
-    check(judge({other}, {link, address}), Level::warn, "none of its backends is this host",
+    check(judge({other}, {}), Level::warn, "none of its backends is this host",
           "http --second-chance off");
+    check(judge({other}, {link}), Level::ok, "for its peers, since no backend is this host");
     check(judge({here, other}, {l2 ? address : link}), Level::warn,
           l2 ? "0 link addresses" : "10.0.0.2 is no peer", "peer add");
     if (l2)  // this host's own is among the peers, as in a file that all have
       check(judge({here, other}, {parse_mac("02:00:00:00:00:01")}), Level::warn, "0 link addresses",
             "peer add");
     check(judge({here, other}, {l2 ? link : address}), Level::ok, "peers");
+    // As many as can be, of a site with more.
+    std::vector<Peer> most;
+    for (unsigned i = 3; i < 3 + LB_PEERS; i++)
+      l2 ? most.emplace_back(Mac{2, 0, 0, 0, 1, static_cast<std::uint8_t>(i)})
+         : most.emplace_back(Address::parse("10.0.0." + std::to_string(i)));
+    const std::vector<Backend> more(2 * LB_PEERS, other);
+    auto site = more;
+    site.push_back(here);
+    check(judge(site, most), Level::ok, "peers");
+    most.pop_back();
+    check(judge(site, most), Level::warn, "peer", "peer add");
     check(judge({here, other, backend_at("10.0.0.3", Forward::gue)},
                 {link, address, Peer{Address::parse("10.0.0.3")}}),
           Level::warn, "10.0.0.3 has another mode", "the same");
