@@ -184,6 +184,14 @@ std::string to_string(const Mac& mac) {
   return text;
 }
 
+std::string parse_interface_name(std::string_view text) {
+  if (text.empty() || text.size() > max_ifname || text == "." || text == ".." ||
+      text.find_first_of("/: \t\n\v\f\r") != std::string_view::npos)
+    throw Error(quoted(text) + " can't be an interface's name",
+                "it has 1 to 15 characters, and no '/', ':' or blanks");
+  return std::string(text);
+}
+
 Peer parse_peer(std::string_view text) {
   // An IPv6 address with as few colons has two in a row.
   const bool mac = std::ranges::count(text, ':') == 5 && text.find("::") == std::string_view::npos;
@@ -191,6 +199,10 @@ Peer parse_peer(std::string_view text) {
   const auto address = Address::parse(text);
   if (!address.is_unicast())
     throw Error("peer " + quoted(text) + " is no unicast address", "give the node's own");
+  if (!address.is_v4() &&
+      std::ranges::all_of(address.wire().first(8), [](auto b) { return b == 0; }))
+    throw Error("peer " + quoted(text) + " is in ::/64, where no node's address is",
+                "give the node's own");
   return address;
 }
 

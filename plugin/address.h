@@ -63,6 +63,9 @@ struct BackendId {
 // ADDRESS:PORT, [ADDRESS]:PORT for IPv6, of a client.
 BackendId parse_client(std::string_view text);
 
+// As the kernel takes it (dev_valid_name()).
+std::string parse_interface_name(std::string_view text);
+
 using Mac = std::array<std::uint8_t, 6>;
 Mac parse_mac(std::string_view text);
 std::string to_string(const Mac& mac);

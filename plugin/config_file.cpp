@@ -154,7 +154,7 @@ class Reader {
       const bool nameless = lacks(one, "name", "an interface");
       const auto unclear = one.table(
           "interface" + name_of(one, "name"),
-          {{"name", [&](const Value& v) { take(into.name, v.text()); }},
+          {{"name", [&](const Value& v) { take(into.name, v.parsed(parse_interface_name)); }},
            {"mode",
             [&](const Value& v) { take(into.skb, v.word(parse_attach_mode, "native nor skb")); }},
            {"priority", [&](const Value& v) { take(into.priority, v.number(0, most_priority)); }},

@@ -94,6 +94,10 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   check_mistake("peers = [" + many + "'2001:db8::1']",
                 "f:1:9: 65 IPv4 addresses of peers are more than 64");
   check_mistake("peers = [\"224.0.0.1\"]", "f:1:10: peer '224.0.0.1' is no unicast address");
+  check_mistake("peers = [\"::5\"]", "f:1:10: peer '::5' is in ::/64");
+  for (const std::string name : {"", "a/b", "a b", "..", "sixteenletters16"})
+    check_mistake("[[interface]]\nname = \"" + name + "\"",
+                  "f:2:8: '" + name + "' can't be an interface's name");
   check_mistake(service + "ping = 1", "f:3:8: ping is neither true nor false");
   check_mistake(service + "affinity = 33", "f:1:1: affinity 33 of service 192.0.2.10:80/tcp has");
   check_mistake(service + "slots = 1000", "f:1:1: 1000 slots: not a power of two");

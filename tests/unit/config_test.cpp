@@ -110,7 +110,7 @@ BOOST_AUTO_TEST_CASE(everything_is_read) {
 
 BOOST_AUTO_TEST_CASE(text_means_what_it_was_made_from) {
   auto config = parse_config(whole, "f");
-  config.interfaces->at(0).name = "a\"\\\x01 b";
+  config.interfaces->at(0).name = "a\"\\\x01_b";
   const auto text = to_text(config);
   const auto again = parse_config(text, "f");
   BOOST_TEST(to_text(again) == text);
