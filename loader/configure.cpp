@@ -92,7 +92,8 @@ int run_plan(const Arguments& arguments) {
       print_json({{"services", config.services.size()}});
     else
       std::cout << command.parameters()[0] << ": " << config.services.size()
-                << " services, without a mistake\n";
+                << (config.services.size() == 1 ? " service" : " services")
+                << ", without a mistake\n";
     return 0;
   }
   const auto plan = make_plan(command, config);

@@ -132,7 +132,7 @@ void watch(FiguresSource& source, const std::optional<ServiceId>& only, unsigned
 int run_stats(const Arguments& arguments) {
   Command command("stats", "Shows what services and backends got, and why other packets left.",
                   "[VIP:PORT/PROTO]");
-  command.option("interval", "SECONDS",
+  command.option("interval,i", "SECONDS",
                  "again and again, with rates; on a terminal until q is typed");
   if (!command.parse(arguments)) return 0;
   std::optional<ServiceId> only;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <system_error>
 
 #include "loader/cli.h"
 #include "loader/trace_output.h"
@@ -69,10 +71,13 @@ CapturedFrame captured(const Frame& bytes) {
 
 void write_frames(const std::string& name, const std::vector<CapturedFrame>& frames) {
   const auto bytes = to_pcap(frames);
+  errno = 0;
   std::ofstream file(name, std::ios::binary);
   file.write(reinterpret_cast<const char*>(bytes.data()),
              static_cast<std::streamsize>(bytes.size()));
-  if (!file.flush()) throw Error("can't write " + name, "give another file with --pcap-out");
+  if (!file.flush())
+    throw Error("can't write " + name + ": " + std::generic_category().message(errno),
+                "give another file with --pcap-out");
 }
 
 // Prints each packet as it is traced, but for JSON, which is one document.
