@@ -46,8 +46,10 @@ void print_service(const ServicePlan& service) {
   for (const auto& change : service.changes) std::cout << "  " << change << "\n";
   for (const auto& backend : service.backends) print_backend(service, backend);
   if (service.what == Planned::added) return;
-  std::cout << "  moves " << share_text(service, service.moved_slots()) << ", and "
-            << service.moved_flows() << " remembered flows\n";
+  if (service.new_hash) std::cout << "  another hash: any flow may move, at once\n";
+  std::cout << "  moves " << (service.new_hash ? "about " : "")
+            << share_text(service, service.moved_slots()) << ", and " << service.moved_flows()
+            << " remembered flows\n";
   for (const auto& move : service.moves)
     std::cout << "    " << name_of(move.from) << " -> " << name_of(move.to) << ": "
               << share_text(service, move.slots) << ", " << move.flows << " flows\n";
@@ -66,6 +68,7 @@ Json service_json(const ServicePlan& service) {
             {"what", name_of(service.what)},
             {"changes", service.changes},
             {"slots", service.slots},
+            {"new_hash", service.new_hash},
             {"moved_slots", service.moved_slots()},
             {"moved_flows", service.moved_flows()},
             {"backends", Json::array()},

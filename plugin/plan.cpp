@@ -32,6 +32,8 @@ class Changes {
 
 std::string pool_text(const Pool& pool) { return pool.count == 0 ? "none" : pool.to_string(); }
 
+std::string prefix_text(unsigned bits) { return bits == 0 ? "flow" : std::to_string(bits); }
+
 std::string on_off(bool on) { return on ? "on" : "off"; }
 
 std::vector<std::string> differences(const ServiceOptions& before, const ServiceOptions& after) {
@@ -41,7 +43,7 @@ std::vector<std::string> differences(const ServiceOptions& before, const Service
   changes.differ("gue-port", unsigned{before.gue_port}, unsigned{after.gue_port});
   changes.differ("pool", pool_text(before.pool), pool_text(after.pool));
   changes.differ("fragments", before.fragments, after.fragments);
-  changes.differ("affinity", before.source_prefix, after.source_prefix);
+  changes.differ("affinity", prefix_text(before.source_prefix), prefix_text(after.source_prefix));
   changes.differ("ping", on_off(before.ping), on_off(after.ping));
   changes.differ("state", before.remember, after.remember);
   changes.differ("epoch", before.epoch, after.epoch);
@@ -64,17 +66,40 @@ std::vector<std::string> differences(const Backend& before, const Backend& after
   return changes.take();
 }
 
+// Have flows the slots that they had?
+bool same_hash(const lb_service& before, const lb_service& after) {
+  return load(before.table).source_prefix == load(after.table).source_prefix;
+}
+
+// Are flows that are remembered found where they were?
+bool same_memory(const lb_service& before, const lb_service& after) {
+  const auto by_source = [](const auto& one) { return one.fragments == LB_FRAGMENTS_HASH3; };
+  return same_hash(before, after) && by_source(before) == by_source(after);
+}
+
+std::uint64_t divide_up(std::uint64_t dividend, std::uint64_t divisor) {
+  return (dividend + divisor - 1) / divisor;
+}
+
 // A service before and after; either may be missing.
 class Comparison {
  public:
   Comparison(const Pins& before, const Pins& after)
-      : then_(before), now_(after), then_members_(then_.members()), now_members_(now_.members()) {
+      : before_(before),
+        after_(after),
+        then_(before),
+        now_(after),
+        then_members_(then_.members()),
+        now_members_(now_.members()) {
     find_lost(before, after);
   }
 
   ServicePlan service(const std::optional<Service>& before, const std::optional<Service>& after) {
     const auto& one = after ? *after : *before;
-    ServicePlan plan{one.id, Planned::changed, {}, one.slots, {}, {}};
+    ServicePlan plan;
+    plan.id = one.id;
+    plan.what = Planned::changed;
+    plan.slots = one.slots;
     if (!before) plan.what = Planned::added;
     if (!after) plan.what = Planned::removed;
     if (before && after) plan.changes = differences(*before, *after);
@@ -83,8 +108,15 @@ class Comparison {
     if (after) add(now_members_[after->number], now_.slots_of(*after), &Member::after);
     for (const auto& [handle, member] : members_) plan.backends.push_back(backend(member));
     std::ranges::sort(plan.backends, {}, &BackendPlan::id);
-    if (before) moves(*before, after, plan);
+    plan.new_hash =
+        before && after &&
+        !same_hash(before_.services()[before->number], after_.services()[after->number]);
+    if (plan.new_hash)
+      plan.dealt_flows = dealt_flows(*before);
+    else if (before)
+      moves(*before, after, plan);
     const bool same = plan.what == Planned::changed && plan.changes.empty() && plan.moves.empty() &&
+                      !plan.new_hash &&
                       std::ranges::all_of(plan.backends, [](const auto& one_backend) {
                         return one_backend.what == Planned::same;
                       });
@@ -133,10 +165,23 @@ class Comparison {
     const auto kept = after.exceptions();
     const auto records = before.backends();
     for (std::size_t i = 0; i < known.size(); i++) {
-      if (known[i] == 0 || kept[i] == known[i]) continue;
+      if (known[i] == 0) continue;
       const auto conf = load(records[lb_exception_handle(known[i])].conf);
-      if (is_live(conf)) lost_[conf.service].push_back(known[i]);
+      if (!is_live(conf)) continue;
+      const auto number = conf.service;
+      if (kept[i] != known[i] || !same_memory(before.services()[number], after.services()[number]))
+        lost_[number].push_back(known[i]);
     }
+  }
+
+  // How many of the flows that were remembered go to another backend on average.
+  [[nodiscard]] std::uint64_t dealt_flows(const Service& before) {
+    std::uint64_t sum = 0;
+    const auto seconds = epoch_seconds();
+    for (const auto flow : lost_[before.number])
+      if (lb_exception_age(flow, seconds) <= before.epoch)
+        sum += before.slots - members_[lb_exception_handle(flow)].slots_after;
+    return divide_up(sum, before.slots);
   }
 
   void moves(const Service& before, const std::optional<Service>& after, ServicePlan& plan) {
@@ -159,6 +204,8 @@ class Comparison {
     }
   }
 
+  const Pins& before_;
+  const Pins& after_;
   State then_, now_;
   std::vector<std::vector<Backend>> then_members_, now_members_;  // by service's number
   std::map<std::uint32_t, std::vector<std::uint64_t>> lost_{};    // likewise
@@ -168,13 +215,16 @@ class Comparison {
 }  // namespace
 
 unsigned ServicePlan::moved_slots() const {
-  unsigned sum = 0;
+  std::uint64_t dealt = 0;
+  if (new_hash)
+    for (const auto& one : backends) dealt += std::uint64_t{one.before} * (slots - one.after);
+  auto sum = static_cast<unsigned>(divide_up(dealt, slots));
   for (const auto& move : moves) sum += move.from ? move.slots : 0;
   return sum;
 }
 
 std::uint64_t ServicePlan::moved_flows() const {
-  std::uint64_t sum = 0;
+  auto sum = dealt_flows;
   for (const auto& move : moves) sum += move.flows;
   return sum;
 }

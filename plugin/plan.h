@@ -37,6 +37,10 @@ struct ServicePlan {
   std::vector<std::string> changes{};
   unsigned slots = 0;
   std::vector<BackendPlan> backends{};
+  // Any flow may move, at once: no slot has the flows that it had. As many move as dealing them
+  // anew moves on average, and moves are none.
+  bool new_hash = false;
+  std::uint64_t dealt_flows = 0;  // of remembered ones
   std::vector<Move> moves{};
 
   [[nodiscard]] unsigned moved_slots() const;  // from a backend that there was

@@ -29,7 +29,7 @@ BackendChange wanted_change(std::uint16_t number, unsigned weight) {
   return change;
 }
 
-ServiceId nth_service(unsigned number) {
+ServiceId planned_service(unsigned number) {
   return ServiceId::parse("192.0.2." + std::to_string(10 + number) + ":80/tcp");
 }
 
@@ -39,7 +39,8 @@ std::vector<WantedService> random_wanted(std::mt19937_64& random) {
   std::vector<WantedService> all;
   for (unsigned number = 0; number < 3; number++) {
     if (pick(5) == 0) continue;
-    WantedService service{nth_service(number), default_options(nth_service(number)), min_slots, {}};
+    WantedService service{
+        planned_service(number), default_options(planned_service(number)), min_slots, {}};
     service.options.epoch = EpochRig::epoch;
     service.options.balance = pick(2) == 0 ? Balance::off : Balance::slack;
     service.options.on_down = pick(2) == 0 ? OnDown::keep : OnDown::rehash;
@@ -64,7 +65,7 @@ struct Site : EpochRig {
     for (int i = 0; i < 300; i++) {
       const EpochModel::Flow flow{ip("198.51.100.7"), static_cast<std::uint16_t>(random() % 400)};
       for (unsigned number = 0; number < 3; number++)
-        EpochRig::send(nth_service(number), flow, i % 3 == 0 ? Kind::syn : Kind::data);
+        EpochRig::send(planned_service(number), flow, i % 3 == 0 ? Kind::syn : Kind::data);
     }
   }
 };
@@ -141,7 +142,7 @@ BOOST_AUTO_TEST_CASE(an_image_changes_no_map) {
 BOOST_AUTO_TEST_CASE(one_step_or_many) {
   Site at_once;
   Site step_by_step;
-  const auto id = nth_service(0);
+  const auto id = planned_service(0);
   WantedService wanted{id, default_options(id), min_slots, {}};
   std::ranges::copy(step_by_step.pins().meta().cluster_key, at_once.pins().meta().cluster_key);
   ServiceChange slots;
@@ -163,7 +164,7 @@ BOOST_AUTO_TEST_CASE(one_step_or_many) {
 
 BOOST_AUTO_TEST_CASE(what_is_not_said_stays) {
   Site site;
-  const auto id = nth_service(0);
+  const auto id = planned_service(0);
   WantedService wanted{id, default_options(id), std::nullopt, {}};
   wanted.backends = {{backend_id(1), wanted_change(1, 1)}, {backend_id(2), wanted_change(2, 1)}};
   site.state().apply({wanted});
@@ -185,7 +186,7 @@ BOOST_AUTO_TEST_CASE(an_arena_is_never_full) {
   std::vector<WantedService> wanted;
   for (const unsigned slots : {16384U, 1024U, 256U})
     for (bool fits = true; fits;) {
-      const auto id = nth_service(static_cast<unsigned>(wanted.size()));
+      const auto id = planned_service(static_cast<unsigned>(wanted.size()));
       wanted.push_back({id, default_options(id), slots, {}});
       try {
         State(site.pins().image()).apply(wanted);
