@@ -106,7 +106,8 @@ class Comparison {
     members_ = {};
     if (before) add(then_members_[before->number], then_.slots_of(*before), &Member::before);
     if (after) add(now_members_[after->number], now_.slots_of(*after), &Member::after);
-    for (const auto& [handle, member] : members_) plan.backends.push_back(backend(member));
+    for (const auto& [handle, member] : members_)
+      plan.backends.push_back(backend(member, after.has_value()));
     std::ranges::sort(plan.backends, {}, &BackendPlan::id);
     plan.new_hash =
         before && after &&
@@ -139,14 +140,15 @@ class Comparison {
     }
   }
 
-  static BackendPlan backend(const Member& member) {
+  static BackendPlan backend(const Member& member, bool service_stays) {
     const auto& one = member.after ? *member.after : *member.before;
     BackendPlan plan{one.id, Planned::same, {}, member.slots_before, member.slots_after};
+    const auto is_leaving = [](const auto& side) { return side->state == BackendState::leaving; };
     if (!member.before) {
       plan.what = Planned::added;
-    } else if (!member.after || (member.after->state == BackendState::leaving &&
-                                 member.before->state != BackendState::leaving)) {
-      plan.what = Planned::removed;
+    } else if (!member.after || is_leaving(member.after)) {
+      // by an earlier change where it was leaving, whether or not flows of it are left
+      plan.what = service_stays && is_leaving(member.before) ? Planned::same : Planned::removed;
     } else if (plan.changes = differences(*member.before, *member.after); !plan.changes.empty()) {
       plan.what = Planned::changed;
     }

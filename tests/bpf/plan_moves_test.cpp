@@ -55,6 +55,11 @@ std::uint64_t moved(const std::vector<std::uint16_t>& before,
                             std::plus<>(), std::not_equal_to<>());
 }
 
+std::vector<BackendPlan> changed_backends(ServicePlan plan) {
+  std::erase_if(plan.backends, [](const auto& one) { return one.what == Planned::same; });
+  return plan.backends;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(plan)
@@ -119,6 +124,24 @@ BOOST_AUTO_TEST_CASE(flows_that_are_no_longer_found_move) {
   site.apply(wanted);
   BOOST_TEST(plan.moved_flows() == moved(before, site.send_all()));
   BOOST_TEST(plan.moved_flows() > 0U);
+}
+
+// It was removed by the change before.
+BOOST_AUTO_TEST_CASE(a_backend_whose_drain_is_over_is_no_change) {
+  PlannedSite site;
+  const auto both = service_with({1, 2});
+  site.apply(service_with({1, 2, 3}));
+  site.send_all();
+  site.apply(both);
+  site.send_all();
+  BOOST_TEST(!site.plan(both));
+  site.age(2 * EpochRig::epoch);
+  BOOST_TEST_REQUIRE(site.state().backends(0).size() == 3U);
+  BOOST_TEST(!site.plan(both));
+  const auto again = changed_backends(site.plan(service_with({1, 2, 3})).value());
+  BOOST_TEST_REQUIRE(again.size() == 1U);
+  BOOST_TEST((again[0].what == Planned::changed));
+  BOOST_TEST(again[0].changes == std::vector<std::string>{"state leaving -> up"});
 }
 
 BOOST_AUTO_TEST_SUITE_END()
