@@ -104,11 +104,14 @@ class Comparison {
     if (!after) plan.what = Planned::removed;
     if (before && after) plan.changes = differences(*before, *after);
     members_ = {};
-    if (before) add(then_members_[before->number], then_.slots_of(*before), &Member::before);
-    if (after) add(now_members_[after->number], now_.slots_of(*after), &Member::after);
-    for (const auto& [handle, member] : members_)
+    names_before_ = {};
+    names_after_ = {};
+    if (before)
+      add(then_members_[before->number], then_.slots_of(*before), &Member::before, names_before_);
+    if (after)
+      add(now_members_[after->number], now_.slots_of(*after), &Member::after, names_after_);
+    for (const auto& [id, member] : members_)
       plan.backends.push_back(backend(member, after.has_value()));
-    std::ranges::sort(plan.backends, {}, &BackendPlan::id);
     plan.new_hash =
         before && after &&
         !same_hash(before_.services()[before->number], after_.services()[after->number]);
@@ -126,15 +129,17 @@ class Comparison {
   }
 
  private:
+  using Names = std::map<std::uint32_t, BackendId>;  // by handle
   struct Member {
     std::optional<Backend> before{}, after{};
     unsigned slots_before = 0, slots_after = 0;
   };
 
   void add(const std::vector<Backend>& backends, const std::vector<std::uint32_t>& slots,
-           std::optional<Backend> Member::*side) {
+           std::optional<Backend> Member::*side, Names& names) {
     for (const auto& backend : backends) {
-      auto& member = members_[backend.handle];
+      names[backend.handle] = backend.id;
+      auto& member = members_[backend.id];
       member.*side = backend;
       (side == &Member::before ? member.slots_before : member.slots_after) = slots[backend.handle];
     }
@@ -155,10 +160,9 @@ class Comparison {
     return plan;
   }
 
-  [[nodiscard]] std::optional<BackendId> id(std::uint16_t handle) const {
-    const auto found = members_.find(handle);
-    if (found == members_.end()) return std::nullopt;
-    return found->second.after ? found->second.after->id : found->second.before->id;
+  static std::optional<BackendId> name(const Names& names, std::uint32_t handle) {
+    const auto found = names.find(handle);
+    return found == names.end() ? std::nullopt : std::optional(found->second);
   }
 
   // Flows that are remembered, and no longer.
@@ -182,26 +186,29 @@ class Comparison {
     const auto seconds = epoch_seconds();
     for (const auto flow : lost_[before.number])
       if (lb_exception_age(flow, seconds) <= before.epoch)
-        sum += before.slots - members_[lb_exception_handle(flow)].slots_after;
+        sum += before.slots - members_[names_before_[lb_exception_handle(flow)]].slots_after;
     return divide_up(sum, before.slots);
   }
 
   void moves(const Service& before, const std::optional<Service>& after, ServicePlan& plan) {
     const auto then = then_.current_of(before);
     const auto now = after ? now_.current_of(*after) : std::vector<std::uint16_t>(then.size());
+    std::set<std::uint32_t> fresh;  // handles that were not its
+    for (const auto& [handle, id] : names_after_)
+      if (name(names_before_, handle) != id) fresh.insert(handle);
     std::map<std::pair<std::uint16_t, std::uint16_t>, Move> all;
     for (std::size_t i = 0; i < then.size(); i++)
-      if (then[i] != now[i]) all[{then[i], now[i]}].slots++;
+      if (then[i] != now[i] || fresh.contains(now[i])) all[{then[i], now[i]}].slots++;
     const auto seconds = epoch_seconds();
     for (const auto flow : lost_[before.number]) {
       if (lb_exception_age(flow, seconds) > before.epoch) continue;
       const auto handle = static_cast<std::uint16_t>(lb_exception_handle(flow));
       const auto to = now[flow & (now.size() - 1)];
-      if (to != handle) all[{handle, to}].flows++;
+      if (to != handle || fresh.contains(to)) all[{handle, to}].flows++;
     }
     for (auto& [ends, move] : all) {
-      move.from = id(ends.first);
-      move.to = id(ends.second);
+      move.from = name(names_before_, ends.first);
+      move.to = name(names_after_, ends.second);
       plan.moves.push_back(move);
     }
   }
@@ -211,7 +218,8 @@ class Comparison {
   State then_, now_;
   std::vector<std::vector<Backend>> then_members_, now_members_;  // by service's number
   std::map<std::uint32_t, std::vector<std::uint64_t>> lost_{};    // likewise
-  std::map<std::uint32_t, Member> members_{};                     // by handle
+  std::map<BackendId, Member> members_{};
+  Names names_before_{}, names_after_{};
 };
 
 }  // namespace

@@ -144,6 +144,28 @@ BOOST_AUTO_TEST_CASE(a_backend_whose_drain_is_over_is_no_change) {
   BOOST_TEST(again[0].changes == std::vector<std::string>{"state leaving -> up"});
 }
 
+BOOST_AUTO_TEST_CASE(a_backend_that_gets_anothers_handle_is_not_the_other) {
+  PlannedSite site;
+  site.apply(service_with({1, 2, 3, 4}));
+  site.send_all();
+  site.apply(service_with({1, 2}));
+  site.age(2 * EpochRig::epoch);
+  BOOST_TEST_REQUIRE(site.state().backends(0).size() == 4U);
+  const auto wanted = service_with({1, 2, 5, 6});
+  const auto plan = site.plan(wanted).value();
+  const auto changed = changed_backends(plan);
+  BOOST_TEST_REQUIRE(changed.size() == 2U);
+  for (const auto& one : changed) {
+    BOOST_TEST((one.what == Planned::added));
+    BOOST_TEST(one.changes.empty());
+  }
+  BOOST_TEST((changed[0].id == backend_id(5)));
+  BOOST_TEST((changed[1].id == backend_id(6)));
+  for (const auto& move : plan.moves) BOOST_TEST((move.from && move.to && move.from < move.to));
+  site.apply(wanted);
+  for (const auto& one : site.state().backends(0)) BOOST_TEST(one.handle <= 4U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace xdplb::test
