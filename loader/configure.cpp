@@ -117,8 +117,8 @@ int run_apply(const Arguments& arguments) {
   Turn turn(options.pin_path);
   require_none_pending(options.pin_path);
   std::optional<Pending> pending;
-  if (seconds) pending.emplace(options.pin_path, turn, config);
-  if (pending && pending->guard(*seconds, options)) std::_Exit(0);
+  if (seconds) pending.emplace(turn, config, options);
+  if (pending && pending->guard(*seconds)) std::_Exit(0);
   const auto applied = apply(config, options, pending);
   if (command.json()) {
     auto json = to_json(applied.plan);

@@ -68,6 +68,7 @@ Object open_ours(const std::string& file, const std::string& pin_path) {
   const Diagnostics diagnostics;
   bpf_object_open_opts opts{};
   opts.sz = sizeof(opts);
+  opts.object_name = "xdp_lb";  // whatever the file's is
   opts.pin_root_path = pin_path.c_str();
   Object object(bpf_object__open_file(file.c_str(), &opts));
   const int error = errno;

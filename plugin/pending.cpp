@@ -80,6 +80,20 @@ void leave_states(Config& before, const Config& change) {
       if (left.contains({service.id, backend.id})) backend.state.reset();
 }
 
+bool unloads_any(const Config& before, const Config& change) {
+  if (!change.interfaces) return false;
+  return std::ranges::any_of(*before.interfaces, [&](const auto& one) {
+    return std::ranges::find(*change.interfaces, one.name, &InterfaceConfig::name) ==
+           change.interfaces->end();
+  });
+}
+
+bool is_any_alone(const std::string& pin_path) {
+  return std::ranges::any_of(with_component(places({}, pin_path)), [](const auto& place) {
+    return place.chain.kind == Chain::Kind::single;
+  });
+}
+
 // What can't be gone back to doesn't keep the rest from it.
 void leave_out_interfaces(Config& config) {
   const auto there = interfaces();
@@ -124,18 +138,31 @@ void require_none_pending(const std::string& pin_path) {
   }
 }
 
-Pending::Pending(const std::string& pin_path, Turn& turn, const Config& change)
-    : pin_path_(pin_path), file_(pending_file(pin_path)), turn_(turn) {
+Pending::Pending(Turn& turn, const Config& change, const ApplyOptions& options)
+    : options_(options), file_(pending_file(options.pin_path)), turn_(turn) {
   before_.interfaces.emplace();
   before_.peers.emplace();
+  const auto& pin_path = options_.pin_path;
   const PinLock lock(pin_path, Access::read);
   if (has_whole_maps(pin_path))
     before_ = running_config(Pins(pin_path, Access::read), Detail::full);
+  options_.max_move.reset();
+  // What was attached alone is again, whatever the change may do.
+  options_.single_ok |= is_any_alone(pin_path);
+  if (unloads_any(before_, change)) keep_object();
   leave_states(before_, change);
   mark_ = write_whole(unmade(file_), to_text(before_));
 }
 
-bool Pending::guard(unsigned seconds, const ApplyOptions& options) {
+// Its file may be another one, or gone, when it is needed.
+void Pending::keep_object() {
+  const auto file = find_object(options_.object);
+  object_ = Fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!object_) throw SystemError(errno, "opening " + file);
+  options_.object = "/proc/self/fd/" + std::to_string(object_.get());
+}
+
+bool Pending::guard(unsigned seconds) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw SystemError(errno, "leaving a process behind");
@@ -146,7 +173,7 @@ bool Pending::guard(unsigned seconds, const ApplyOptions& options) {
   if (child == 0) {
     ours = Fd();
     other_ = std::move(others);
-    watch(seconds, options);
+    watch(seconds);
     return true;
   }
   others = Fd();
@@ -155,7 +182,7 @@ bool Pending::guard(unsigned seconds, const ApplyOptions& options) {
   return false;
 }
 
-void Pending::watch(unsigned seconds, const ApplyOptions& options) {
+void Pending::watch(unsigned seconds) {
   leave_terminal();
   turn_.pass();
   say(guarded);
@@ -163,8 +190,8 @@ void Pending::watch(unsigned seconds, const ApplyOptions& options) {
   if (word == forgotten) return;
   for (auto left = word == applied ? seconds : 0; left > 0;) left = ::sleep(left);
   try {
-    const Turn turn(pin_path_);
-    if (claim()) take_back(options);
+    const Turn turn(options_.pin_path);
+    if (claim()) take_back();
   } catch (const std::exception& failure) {
     ::syslog(LOG_ERR, "the change was not confirmed, and can't be taken back: %s", failure.what());
   }
@@ -177,11 +204,9 @@ bool Pending::claim() const {
   return is_file(claimed, mark_);
 }
 
-void Pending::take_back(const ApplyOptions& options) {
-  ApplyOptions any = options;
-  any.max_move.reset();
+void Pending::take_back() {
   leave_out_interfaces(before_);
-  apply_config(before_, any);
+  apply_config(before_, options_);
   ::syslog(LOG_WARNING, "the change was not confirmed, and is taken back");
   ::unlink(unmade(file_).c_str());
   say(gone_back);

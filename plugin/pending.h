@@ -23,29 +23,33 @@ class Turn {
 // Throws Error where a change waits to be confirmed, or is to be taken back. Callers have the turn.
 void require_none_pending(const std::string& pin_path);
 
-// Made before the change, with the turn: what runs now is to be gone back to.
+// Made before the change, with the turn: what runs now is to be gone back to. Throws Error where
+// there is no object for interfaces that the change unloads.
 class Pending {
  public:
-  Pending(const std::string& pin_path, Turn& turn, const Config& change);
+  Pending(Turn& turn, const Config& change, const ApplyOptions& options);
 
   // Leaves a process behind that goes back: when the time is over, or at once where this one dies
   // or fails before it says done(). False; and true in that process, which is to end then.
-  [[nodiscard]] bool guard(unsigned seconds, const ApplyOptions& options);
+  [[nodiscard]] bool guard(unsigned seconds);
 
   void done();                   // the time begins
   void forget();                 // nothing was changed
   [[nodiscard]] bool go_back();  // now; false where it can't be
 
  private:
-  void watch(unsigned seconds, const ApplyOptions& options);
+  void keep_object();
+  void watch(unsigned seconds);
   [[nodiscard]] bool claim() const;
-  void take_back(const ApplyOptions& options);
+  void take_back();
   [[nodiscard]] char hear() const;
   void say(char word) const;
 
-  std::string pin_path_, file_;
+  ApplyOptions options_;  // for going back
+  std::string file_;
   Turn& turn_;
   Config before_;
+  Fd object_;
   Fd mark_;   // the file's, locked: both processes have it, and without one nobody would go back
   Fd other_;  // to the other process
 };

@@ -150,6 +150,31 @@ BOOST_AUTO_TEST_CASE(from_nothing) {
   BOOST_TEST(wait_until([&] { return machine.loader.json("service list").empty(); }, patience));
 }
 
+// Though the command doesn't say that it may, and its object is gone with its folder.
+BOOST_AUTO_TEST_CASE(what_was_attached_alone_is_again) {
+  Applied machine;
+  const std::filesystem::path folder = "/run/gone";
+  std::filesystem::create_directory(folder);
+  std::filesystem::copy_file(XDP_LB_OBJECT, folder / "o.o");
+  const auto file = file_with("interface = []\n" + http + three);
+  const auto order =
+      "cd " + folder.string() + " && " XDP_LB_LOADER " apply --confirm 2 -o o.o " + file;
+  BOOST_TEST(machine.host.run({"sh", "-c", order}).status == 0);
+  std::filesystem::remove_all(folder);
+  BOOST_TEST(machine.run("status --check eth0").status == 3);
+  machine.check_taken_back();
+  BOOST_TEST(machine.run("status --check eth0").status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_could_not_be_taken_back_is_not_done) {
+  Applied machine;
+  const auto file = file_with("interface = []\n" + http + three);
+  const auto outcome = machine.run("apply --confirm 2 -o /run/none.o " + file);
+  BOOST_TEST(outcome.status == 2);
+  BOOST_TEST(outcome.err.find("there is no BPF object") != std::string::npos, outcome.err);
+  machine.check_taken_back();
+}
+
 // While the one is applied, the other waits for it, and then is refused.
 BOOST_AUTO_TEST_CASE(one_change_at_a_time) {
   Applied machine;
