@@ -68,7 +68,7 @@ Applied apply(const Config& config, const ApplyOptions& options, std::optional<P
     if (pending) pending->forget();
     throw;
   }
-  if (pending) pending->done();
+  if (pending) applied.plan.is_empty() ? pending->forget() : pending->done();
   return applied;
 }
 

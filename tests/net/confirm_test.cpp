@@ -175,6 +175,16 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_taken_back_is_not_done) {
   machine.check_taken_back();
 }
 
+BOOST_AUTO_TEST_CASE(where_nothing_was_to_be_done_nothing_waits) {
+  Applied machine;
+  const auto same = file_with(machine.before);
+  const auto outcome = machine.run("apply --confirm 3600 " + same);
+  BOOST_TEST(outcome.status == 0);
+  BOOST_TEST(outcome.out.find("Nothing to do.") != std::string::npos, outcome.out);
+  machine.check_taken_back();
+  BOOST_TEST(machine.run("apply " + same).status == 0);
+}
+
 // While the one is applied, the other waits for it, and then is refused.
 BOOST_AUTO_TEST_CASE(one_change_at_a_time) {
   Applied machine;
