@@ -67,22 +67,33 @@ void add_decisions(Hash& hash, const Pins& pins, const Service& service) {
   hash.add(rest.data(), rest.size());
 }
 
+// Do new flows go where those do that nothing is remembered of? No packet tells that one is new,
+// or none that counts (bpf/recall.h).
+bool are_taken_for_old(const Service& service) {
+  return service.id.protocol == Protocol::udp || service.fragments == Fragments::hash3;
+}
+
 ServiceDigest digest_of(const Pins& pins, const State& state, const Service& service) {
   const Names names(state, service);
   Hash tables;
+  Hash new_flows;
   Hash epochs;
-  add_decisions(tables, pins, service);
-  add_decisions(epochs, pins, service);
+  for (auto* hash : {&tables, &new_flows, &epochs}) add_decisions(*hash, pins, service);
   const auto slots = state.words_of(service);
-  for (std::uint32_t i = 0; i < slots.size(); i++) {
-    tables.add(names.of(slots[i].current));
-    if (is_clean(slots[i])) continue;
-    epochs.add(&i, sizeof(i));
-    epochs.add(names.of(slots[i].current));
-    epochs.add(names.of(slots[i].previous));
+  const auto phase_1 = state.phase_1_of(service, slots);
+  const auto seconds = state.seconds_of(service);
+  for (std::size_t i = 0; i < slots.size(); i++) {
+    const auto current = names.of(slots[i].current);
+    const auto base = names.of(base_of(slots[i], phase_1[i] != 0));
+    tables.add(current);
+    new_flows.add(are_taken_for_old(service) ? base : current);
+    epochs.add(base);
+    if (!seconds.empty()) epochs.add(names.of(slots[i].previous));
   }
-  for (const auto second : state.seconds_of(service)) epochs.add(names.of(second));
-  return {service.id.to_string(), tables.text(), epochs.text(), 0};
+  for (const auto second : seconds) epochs.add(names.of(second));
+  const auto longest = std::ranges::max_element(phase_1);
+  return {service.id.to_string(), tables.text(), new_flows.text(), epochs.text(),
+          longest == phase_1.end() ? 0 : *longest};
 }
 
 }  // namespace

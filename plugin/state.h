@@ -138,6 +138,9 @@ class State {
   // How many slots each handle has in the service's table, as packets see it.
   [[nodiscard]] std::vector<std::uint32_t> slots_of(const Service& service) const;
   [[nodiscard]] std::vector<lb_slot> words_of(const Service& service) const;
+  // Of each of its slots, the seconds until phase 1 is over; 0: it isn't in it.
+  [[nodiscard]] std::vector<std::uint32_t> phase_1_of(const Service& service,
+                                                      const std::vector<lb_slot>& slots) const;
   // The handle of each of its slots' current backend.
   [[nodiscard]] std::vector<std::uint16_t> current_of(const Service& service) const;
   // That of its second choice; none where there are no second chances.

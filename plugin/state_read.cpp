@@ -183,6 +183,20 @@ std::vector<lb_slot> State::words_of(const Service& service) const {
   return all;
 }
 
+std::vector<std::uint32_t> State::phase_1_of(const Service& service,
+                                             const std::vector<lb_slot>& slots) const {
+  std::vector<std::uint32_t> all(slots.size());
+  const auto table = load(pins_.services()[service.number].table);
+  if (table.line == 0) return all;
+  const auto deadlines = deadlines_at(table);
+  const auto now = epoch_seconds();
+  for (std::size_t i = 0; i < slots.size(); i++) {
+    const auto deadline = load(deadlines[i]);
+    if (lb_phase_1(slots[i], deadline, now) != 0) all[i] = deadline - now;
+  }
+  return all;
+}
+
 std::vector<std::uint16_t> State::current_of(const Service& service) const {
   std::vector<std::uint16_t> all;
   for (const auto& slot : words_of(service)) all.push_back(slot.current);

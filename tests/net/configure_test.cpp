@@ -11,6 +11,7 @@
 #include "plugin/state.h"
 #include "tests/net/cli_fixture.h"
 #include "tests/net/site_file.h"
+#include "tests/net/traced_packet.h"
 
 namespace xdplb::test {
 namespace {
@@ -169,6 +170,40 @@ BOOST_AUTO_TEST_CASE(nodes_are_compared) {
     BOOST_TEST(outcome.out.find(line) != std::string::npos, outcome.out);
   check_refused(machine, {{"digest --against /run/none", 2, "/run/none: No such file"},
                           {"digest --against " + file_with("{}"), 2, "is no digest"}});
+}
+
+// Loaded and made anew, of a service that had a flow before its second backend came, or had none.
+std::string digest_of_node(const Machine& machine, const std::string& id, bool flow) {
+  (void)machine.run("unload --all");
+  const auto key = file_with("000102030405060708090a0b0c0d0e0f\n");
+  check_status(machine.run("load eth0 -m skb --key-file " + key), 0);
+  machine.loader.require("service add --epoch 3600 " + id);
+  machine.loader.require("backend add " + id + " 10.0.0.2 --next-hop 02:00:00:00:00:02%eth0");
+  if (flow) {
+    const auto to = ServiceId::parse(id);
+    send_frames(
+        machine.host, "eth1",
+        {build({.to = to.vip, .proto = static_cast<std::uint8_t>(to.protocol), .dport = to.port})});
+    BOOST_TEST(wait_until(
+        [&] { return machine.loader.json("stats").at("reasons").at("ipv4").contains("forwarded"); },
+        5));
+  }
+  machine.loader.require("backend add " + id + " 10.0.0.3 --next-hop 02:00:00:00:00:03%eth0");
+  return file_with(machine.loader.require("digest --json"));
+}
+
+// Their tables are the same, but flows of one may be old ones.
+BOOST_AUTO_TEST_CASE(an_epoch_of_one_node_is_told) {
+  Machine machine;
+  const std::string line = " has another epoch: new flows go elsewhere for 36";
+  for (const std::string id : {"192.0.2.10:53/udp", "192.0.2.10:80/tcp"}) {
+    const bool udp = id.ends_with("udp");
+    const auto fresh = digest_of_node(machine, id, false);
+    digest_of_node(machine, id, true);
+    const auto outcome = machine.run("digest --against " + fresh);
+    check_status(outcome, udp ? 3 : 0);
+    BOOST_TEST((outcome.out.find("service " + id + line) != std::string::npos) == udp, outcome.out);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
