@@ -112,6 +112,11 @@ void print_trace(const Tracer& tracer, const Traced& traced, std::size_t number,
     print_line("Hash", hash_text(*slot));
     print_line("Remembered", remembered_text(tracer, *slot));
   }
+  if (traced.from_peer) print_line("Sent by", "a peer");
+  if (traced.second_chance)
+    print_line("Socket", "none here: it goes on by a second chance");
+  else if (traced.reason == LB_FROM_PEER && !traced.from_peer)
+    print_line("Socket", "here: it stays, though its slot is another's");
   if (const auto& backend = traced.backend) {
     print_line("Backend", backend->id.to_string() + ", " + std::string(to_string(backend->state)));
     print_line("Mode", std::string(to_string(backend->forward)));
@@ -134,6 +139,8 @@ Json to_json(const Tracer& tracer, const Traced& traced, std::size_t number) {
   }
   if (traced.service) json["service"] = traced.service->id.to_string();
   if (traced.slot) json["slot"] = slot_json(tracer, *traced.slot);
+  json["from_peer"] = traced.from_peer;
+  json["second_chance"] = traced.second_chance;
   if (const auto& backend = traced.backend) {
     json["backend"] = backend->id.to_string();
     json["state"] = to_string(backend->state);

@@ -58,6 +58,23 @@ Notes notes_of(const Place& place, const std::string& tag) {
   return notes;
 }
 
+Mac source_of(std::span<const std::uint8_t> frame) {
+  Mac mac{};
+  std::ranges::copy(frame.subspan(mac.size(), mac.size()), mac.begin());
+  return mac;
+}
+
+// To find a second chance for what is this host's, the program asks for next hops; what stays has
+// none.
+void find_chance(Traced& traced, bool is_here) {
+  if (traced.reason == LB_FROM_PEER) {
+    traced.backend.reset();
+    traced.next_hop.reset();
+  }
+  traced.second_chance =
+      traced.service->second_chance && is_here && traced.backend && !traced.backend->local;
+}
+
 }  // namespace
 
 bool Traced::is_lost() const { return verdict == XDP_DROP || verdict == XDP_ABORTED; }
@@ -85,6 +102,7 @@ void Tracer::read_state(const Pins& pins) {
   const State state(pins);
   services_ = state.services();
   members_ = state.members();
+  peers_ = peers_of(pins);
 }
 
 std::optional<Backend> Tracer::backend(std::uint32_t handle) const {
@@ -184,9 +202,39 @@ void Tracer::find_backend(const Service& service, Traced& traced) {
   }
 }
 
-void Tracer::find_return_hop(Traced& traced) {
+// That of the packet in an outer header, which a peer has sent.
+const Service* Tracer::forwarding_service() {
+  const auto found = std::ranges::find_if(services_, [&](const auto& service) {
+    Traced traced;
+    find_backend(service, traced);
+    return traced.next_hop && traced.next_hop->forwarded.packets != 0;
+  });
+  return found == services_.end() ? nullptr : &*found;
+}
+
+bool Tracer::find_return_hop(Traced& traced) {
+  bool found = false;
   for (std::uint32_t key = 0; key < LB_RETURN_HOPS; key++)
-    if (const auto next = asked_hop("lb_return_hops", key)) traced.next_hop = next;
+    if (const auto next = asked_hop("lb_return_hops", key)) {
+      traced.next_hop = next;
+      found = true;
+    }
+  return found;
+}
+
+void Tracer::find_way(const Service& service, const Peer& sender, Traced& traced) {
+  traced.service = service;
+  find_backend(service, traced);
+  const bool returned = traced.reason != LB_FORWARDED && find_return_hop(traced);
+  traced.from_peer = !returned && std::ranges::count(peers_, sender) != 0;
+}
+
+// By the table, or by what is remembered of the flow once the packet has passed.
+bool Tracer::belongs_here(const Service& service, const TracedSlot& slot,
+                          const std::optional<Remembered>& flow) const {
+  const bool known = flow && flow->age <= service.epoch;
+  const auto its = backend(known ? flow->backend : base_of(slot.slot, slot.phase_1 != 0));
+  return its && its->local;
 }
 
 // What is redirected to a device with a program on egress carries an order for it.
@@ -218,14 +266,15 @@ Traced Tracer::trace(std::span<const std::uint8_t> frame) {
   traced.out = std::move(ran.frame);
   const auto reason = counted_reason();
   traced.reason = reason.value_or(LB_FORWARDED);
+  const auto after = slot ? remembered(*slot) : std::nullopt;
   const auto* service = reason ? counted_service(likely) : likely;
+  if (!reason && likely == nullptr) service = forwarding_service();
   if (service != nullptr) {
-    traced.service = *service;
-    find_backend(*service, traced);
-    if (reason) find_return_hop(traced);
+    const auto outer = end_of(packet.key.src, 0).address;
+    find_way(*service, likely != nullptr ? Peer(source_of(frame)) : outer, traced);
+    find_chance(traced, traced.from_peer || (slot && belongs_here(*service, *slot, after)));
   }
   if (slot && service == likely) {
-    const auto after = remembered(*slot);
     slot->remembered = before ? before : after;
     if (slot->remembered) slot->remembered->before = before.has_value();
     traced.slot = slot;

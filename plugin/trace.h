@@ -13,6 +13,7 @@
 
 #include "plugin/component.h"
 #include "plugin/ends.h"
+#include "plugin/peers.h"
 #include "plugin/replica.h"
 
 namespace xdplb {
@@ -44,8 +45,10 @@ struct TracedSlot {
 struct Traced : Ends {
   std::optional<Service> service{};
   std::optional<TracedSlot> slot{};
-  std::optional<Backend> backend{};       // whose next hop was looked up
+  std::optional<Backend> backend{};       // whose next hop was looked up; none of what stays
   std::optional<lb_next_hop> next_hop{};  // of the backend, or of the client that gets a reply
+  bool from_peer = false;                 // for the service; by its frame, or in an outer header
+  bool second_chance = false;             // for this host, which has no socket for it
   lb_reason reason = LB_FORWARDED;
   std::uint32_t verdict = 0;
   std::vector<std::uint8_t> out{};
@@ -78,7 +81,11 @@ class Tracer {
   [[nodiscard]] const Service* counted_service(const Service* likely) const;
   [[nodiscard]] std::optional<lb_next_hop> asked_hop(const std::string& map, std::uint32_t key);
   void find_backend(const Service& service, Traced& traced);
-  void find_return_hop(Traced& traced);
+  [[nodiscard]] const Service* forwarding_service();
+  bool find_return_hop(Traced& traced);  // false: there is none
+  void find_way(const Service& service, const Peer& sender, Traced& traced);
+  [[nodiscard]] bool belongs_here(const Service& service, const TracedSlot& slot,
+                                  const std::optional<Remembered>& flow) const;
   void pass_egress(Traced& traced) const;
 
   Place place_;
@@ -86,6 +93,7 @@ class Tracer {
   Notes notes_;
   std::vector<Service> services_;
   std::vector<std::vector<Backend>> members_;  // by service's number
+  std::vector<Peer> peers_;
   std::unique_ptr<Replica> replica_;
   std::vector<std::pair<std::string, std::uint32_t>> asked_;  // map and key of this packet's hops
 };
