@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(reasons_and_exit_statuses) {
         "service add 192.0.2.11:0/udp", "service add 192.0.2.12:80/tcp --last-resort pass",
         "service add 192.0.2.13:80/tcp --last-resort reject",
         "service add 192.0.2.14:80/tcp --forward ipip",
-        "backend add 192.0.2.14:80/tcp 10.0.0.3 --next-hop 02:00:5e:00:53:01%eth0",
+        "backend add 192.0.2.14:80/tcp 10.0.0.3 --next-hop 02:00:5e:00:53:11%eth0",
         "service add 192.0.2.15:80/tcp", "backend add 192.0.2.15:80/tcp 172.16.0.1"})
     machine.require(line);
   struct Case {
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(reasons_and_exit_statuses) {
 BOOST_AUTO_TEST_CASE(a_file_in_and_a_file_out) {
   const Still machine;
   machine.require("service add 192.0.2.10:80/tcp");
-  machine.require("backend add 192.0.2.10:80/tcp 10.0.0.3 --next-hop 02:00:5e:00:53:01%eth0");
+  machine.require("backend add 192.0.2.10:80/tcp 10.0.0.3 --next-hop 02:00:5e:00:53:11%eth0");
   machine.require("service add 192.0.2.11:80/tcp");
   auto tagged = spec_to("192.0.2.10", 80);
   tagged.tags = {ether_service_vlan, ether_vlan};
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(a_file_in_and_a_file_out) {
   BOOST_TEST(outcome.out.find("Bytes out") == std::string::npos);
   const auto left = read_capture(out);
   BOOST_REQUIRE(left.size() == 4U);
-  const Mac to{0x02, 0x00, 0x5e, 0x00, 0x53, 0x01};
+  const Mac to{0x02, 0x00, 0x5e, 0x00, 0x53, 0x11};
   const auto forwarded = [&](PacketSpec spec) {
     spec.ttl--;
     spec.dst = to;
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(a_file_in_and_a_file_out) {
 BOOST_AUTO_TEST_CASE(an_error_about_a_flow) {
   const Still machine;
   machine.require("service add 192.0.2.10:80/tcp");
-  machine.require("backend add 192.0.2.10:80/tcp 10.0.0.3 --next-hop 02:00:5e:00:53:01%eth0");
+  machine.require("backend add 192.0.2.10:80/tcp 10.0.0.3 --next-hop 02:00:5e:00:53:11%eth0");
   auto answer = spec_to("198.51.100.7", 40000);
   answer.from = ip("192.0.2.10");
   answer.sport = 80;
@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(no_map_changes) {
   const Still machine;
   for (const auto* line :
        {"service add 192.0.2.10:80/tcp --state always --slots 256",
-        "backend add 192.0.2.10:80/tcp 10.0.0.3 --next-hop 02:00:5e:00:53:01%eth0",
+        "backend add 192.0.2.10:80/tcp 10.0.0.3 --next-hop 02:00:5e:00:53:11%eth0",
         "service add 192.0.2.11:80/tcp --forward fullnat --pool 10.0.0.9",
         "backend add 192.0.2.11:80/tcp 10.0.0.4 --next-hop 02:00:5e:00:53:02%eth0",
         "service add 192.0.2.12:80/tcp --last-resort reject",
