@@ -244,8 +244,9 @@ void confirm_change(const std::string& pin_path) {
   if (::access(unmade(file).c_str(), F_OK) == 0)
     throw NotLoaded("the change was not confirmed, and could not be taken back",
                     "'journalctl -t xdp-lb' has why; apply the file that is to hold");
-  throw NotLoaded("no change waits to be confirmed",
-                  "it was taken back, or confirmed before: 'xdp-lb plan FILE' tells");
+  throw NotLoaded(
+      "no change waits to be confirmed",
+      "it was taken back, or confirmed before, or did nothing: 'xdp-lb plan FILE' tells");
 }
 
 }  // namespace xdplb
