@@ -6,19 +6,33 @@
 
 namespace xdplb {
 
-SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers,
-                         const std::vector<Interface>& own) {
-  SecondFacts facts;
-  facts.links = static_cast<unsigned>(std::ranges::count_if(peers, [&](const auto& peer) {
+namespace {
+
+// Link addresses, but this host's own.
+unsigned count_links(const std::vector<Peer>& peers, const std::vector<Interface>& own) {
+  return static_cast<unsigned>(std::ranges::count_if(peers, [&](const auto& peer) {
     const auto* link = std::get_if<Mac>(&peer);
     return link != nullptr && std::ranges::find(own, *link, &Interface::mac) == own.end();
   }));
+}
+
+// Are there as many of one kind as can be?
+bool is_full(const std::vector<Peer>& peers) {
   std::array<unsigned, 3> of_kind{};
   for (const auto& peer : peers) {
     const auto* address = std::get_if<Address>(&peer);
     of_kind.at(address == nullptr ? 0 : address->is_v4() ? 1 : 2)++;
   }
-  facts.full = std::ranges::max(of_kind) >= LB_PEERS;
+  return std::ranges::max(of_kind) >= LB_PEERS;
+}
+
+}  // namespace
+
+SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers,
+                         const std::vector<Interface>& own) {
+  SecondFacts facts;
+  facts.links = count_links(peers, own);
+  facts.full = is_full(peers);
   facts.peers = !peers.empty();
   const auto here = std::ranges::find_if(backends, &Backend::local);
   facts.here = here != backends.end();

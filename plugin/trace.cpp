@@ -202,8 +202,9 @@ void Tracer::find_backend(const Service& service, Traced& traced) {
   }
 }
 
-// That of the packet in an outer header, which a peer has sent.
-const Service* Tracer::forwarding_service() {
+// That of the packet, or of one in an outer header, which a peer has sent.
+const Service* Tracer::forwarding_service(const Service* likely) {
+  if (likely != nullptr) return likely;
   const auto found = std::ranges::find_if(services_, [&](const auto& service) {
     Traced traced;
     find_backend(service, traced);
@@ -250,6 +251,20 @@ void Tracer::pass_egress(Traced& traced) const {
   traced.reason = LB_INTERNAL;
 }
 
+namespace {
+
+// With what was remembered of the flow before the packet, or is since.
+std::optional<TracedSlot> with_flow(std::optional<TracedSlot> slot,
+                                    const std::optional<Remembered>& before,
+                                    const std::optional<Remembered>& after) {
+  if (!slot) return slot;
+  slot->remembered = before ? before : after;
+  if (slot->remembered) slot->remembered->before = before.has_value();
+  return slot;
+}
+
+}  // namespace
+
 Traced Tracer::trace(std::span<const std::uint8_t> frame) {
   Traced traced;
   Dissected packet{};
@@ -267,18 +282,13 @@ Traced Tracer::trace(std::span<const std::uint8_t> frame) {
   const auto reason = counted_reason();
   traced.reason = reason.value_or(LB_FORWARDED);
   const auto after = slot ? remembered(*slot) : std::nullopt;
-  const auto* service = reason ? counted_service(likely) : likely;
-  if (!reason && likely == nullptr) service = forwarding_service();
+  const auto* service = reason ? counted_service(likely) : forwarding_service(likely);
   if (service != nullptr) {
     const auto outer = end_of(packet.key.src, 0).address;
     find_way(*service, likely != nullptr ? Peer(source_of(frame)) : outer, traced);
     find_chance(traced, traced.from_peer || (slot && belongs_here(*service, *slot, after)));
   }
-  if (slot && service == likely) {
-    slot->remembered = before ? before : after;
-    if (slot->remembered) slot->remembered->before = before.has_value();
-    traced.slot = slot;
-  }
+  if (service == likely) traced.slot = with_flow(slot, before, after);
   pass_egress(traced);
   for (const auto& [map, key] : asked_) clear_per_cpu<lb_next_hop>(replica_->map(map), key);
   asked_.clear();

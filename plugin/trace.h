@@ -81,7 +81,7 @@ class Tracer {
   [[nodiscard]] const Service* counted_service(const Service* likely) const;
   [[nodiscard]] std::optional<lb_next_hop> asked_hop(const std::string& map, std::uint32_t key);
   void find_backend(const Service& service, Traced& traced);
-  [[nodiscard]] const Service* forwarding_service();
+  [[nodiscard]] const Service* forwarding_service(const Service* likely);
   bool find_return_hop(Traced& traced);  // false: there is none
   void find_way(const Service& service, const Peer& sender, Traced& traced);
   [[nodiscard]] bool belongs_here(const Service& service, const TracedSlot& slot,

@@ -33,8 +33,21 @@ int change(std::uint16_t type, std::uint16_t flags, const Address& vip) {
   return request.run();
 }
 
+// A single one, to which the route goes, and not after that to a VIP, as those of greater metrics
+// do.
+std::optional<Address> host_of(const nlmsghdr* message) {
+  const auto* head = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
+  std::optional<Address> to;
+  std::uint32_t metric = 0;
+  each_attribute(message, sizeof(rtmsg), [&](const nlattr* attr) {
+    if (mnl_attr_get_type(attr) == RTA_DST) to = address_in(attr);
+    if (mnl_attr_get_type(attr) == RTA_PRIORITY) metric = mnl_attr_get_u32(attr);
+  });
+  if (!to || head->rtm_dst_len != bits_of(*to) || metric > vip_route_metric) return std::nullopt;
+  return to;
+}
+
 // To single addresses. The kernel leaves out those of other protocols, which may be a million.
-// Those of greater metrics come after that to a VIP.
 std::set<Address> host_routes(unsigned char protocol) {
   std::set<Address> all;
   for (const std::uint8_t family : {AF_INET, AF_INET6}) {
@@ -42,14 +55,7 @@ std::set<Address> host_routes(unsigned char protocol) {
     request.strictly();
     describe(request, family, protocol);
     const int error = request.run([&](const nlmsghdr* message) {
-      const auto* head = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(message));
-      std::optional<Address> to;
-      std::uint32_t metric = 0;
-      each_attribute(message, sizeof(rtmsg), [&](const nlattr* attr) {
-        if (mnl_attr_get_type(attr) == RTA_DST) to = address_in(attr);
-        if (mnl_attr_get_type(attr) == RTA_PRIORITY) metric = mnl_attr_get_u32(attr);
-      });
-      if (to && head->rtm_dst_len == bits_of(*to) && metric <= vip_route_metric) all.insert(*to);
+      if (const auto host = host_of(message)) all.insert(*host);
     });
     if (error != 0 && error != EAFNOSUPPORT) throw SystemError(error, "reading the routes to VIPs");
   }
