@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "plugin/upgrade.h"
 
+#include <linux/bpf.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
