@@ -13,22 +13,25 @@ namespace xdplb {
 
 namespace {
 
-// Whatever its ABI, a map of the component has the same name in the kernel.
-bool is_own(const std::string& pin, std::string_view name) {
+// Whatever its ABI, a map of the component has the same name in the kernel; or none, where libbpf
+// couldn't find out whether maps may have names.
+bool is_own(const std::string& pin, const MapShape& shape) {
   const Fd map(::bpf_obj_get(pin.c_str()));
   if (!map && errno == ENOENT) return true;
   if (!map) throw SystemError(errno, "opening " + pin);
   bpf_map_info info{};
   std::uint32_t size = sizeof(info);
-  return ::bpf_obj_get_info_by_fd(map.get(), &info, &size) == 0 &&
-         name.substr(0, sizeof(info.name) - 1) == info.name;
+  if (::bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0) return false;
+  const std::string_view name = info.name;
+  if (name.empty()) return info.type == shape.type && info.key_size == shape.key_size;
+  return name == shape.name.substr(0, sizeof(info.name) - 1);
 }
 
 }  // namespace
 
 void require_own_maps(const std::string& pin_path) {
   for (const auto& shape : map_shapes())
-    if (const auto pin = pin_of(pin_path, shape.name); !is_own(pin, shape.name))
+    if (const auto pin = pin_of(pin_path, shape.name); !is_own(pin, shape))
       throw Error(pin + ": it is no map of xdp-lb",
                   "give another folder with --pin-path, or remove it with whose it is");
 }
