@@ -206,13 +206,18 @@ Peer parse_peer(std::string_view text) {
   return address;
 }
 
-std::optional<std::string> too_many_peers(const std::vector<Peer>& peers) {
-  constexpr std::array kinds{"link addresses", "IPv4 addresses", "IPv6 addresses"};
-  std::array<unsigned, kinds.size()> count{};
+std::array<unsigned, 3> count_peers(const std::vector<Peer>& peers) {
+  std::array<unsigned, 3> count{};
   for (const auto& peer : peers) {
     const auto* address = std::get_if<Address>(&peer);
     count.at(address == nullptr ? 0 : address->is_v4() ? 1 : 2)++;
   }
+  return count;
+}
+
+std::optional<std::string> too_many_peers(const std::vector<Peer>& peers) {
+  constexpr std::array kinds{"link addresses", "IPv4 addresses", "IPv6 addresses"};
+  const auto count = count_peers(peers);
   for (std::size_t kind = 0; kind < kinds.size(); kind++)
     if (count.at(kind) > LB_PEERS)
       return std::to_string(count.at(kind)) + " " + kinds.at(kind) + " of peers are more than " +

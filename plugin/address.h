@@ -73,6 +73,8 @@ std::string to_string(const Mac& mac);
 // Another node: by its link address what comes as it was sent to the VIP, by its address what comes
 // in an outer header.
 using Peer = std::variant<Mac, Address>;
+// Link addresses, IPv4 and IPv6 addresses.
+std::array<unsigned, 3> count_peers(const std::vector<Peer>& peers);
 // What is wrong where there are more than LB_PEERS of a kind: of link addresses, or of a family's.
 std::optional<std::string> too_many_peers(const std::vector<Peer>& peers);
 Peer parse_peer(std::string_view text);

@@ -2,7 +2,6 @@
 #include "plugin/check_second.h"
 
 #include <algorithm>
-#include <array>
 
 namespace xdplb {
 
@@ -16,23 +15,13 @@ unsigned count_links(const std::vector<Peer>& peers, const std::vector<Interface
   }));
 }
 
-// Are there as many of one kind as can be?
-bool is_full(const std::vector<Peer>& peers) {
-  std::array<unsigned, 3> of_kind{};
-  for (const auto& peer : peers) {
-    const auto* address = std::get_if<Address>(&peer);
-    of_kind.at(address == nullptr ? 0 : address->is_v4() ? 1 : 2)++;
-  }
-  return std::ranges::max(of_kind) >= LB_PEERS;
-}
-
 }  // namespace
 
 SecondFacts second_facts(const std::vector<Backend>& backends, const std::vector<Peer>& peers,
                          const std::vector<Interface>& own) {
   SecondFacts facts;
   facts.links = count_links(peers, own);
-  facts.full = is_full(peers);
+  facts.full = std::ranges::max(count_peers(peers)) >= LB_PEERS;
   facts.peers = !peers.empty();
   const auto here = std::ranges::find_if(backends, &Backend::local);
   facts.here = here != backends.end();

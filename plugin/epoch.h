@@ -14,6 +14,11 @@ constexpr std::uint16_t base_of(const lb_slot& slot, bool phase_1) {
   return phase_1 ? slot.previous : slot.current;
 }
 
+// Seconds until the slot's phase 1 is over; 0: it isn't in it.
+inline std::uint32_t phase_1_left(const lb_slot& slot, std::uint32_t deadline, std::uint32_t now) {
+  return lb_phase_1(slot, deadline, now) != 0 ? deadline - now : 0;
+}
+
 constexpr bool is_clean(const lb_slot& slot) { return slot.current == slot.previous; }
 
 struct SlotChange {

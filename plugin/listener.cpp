@@ -8,9 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <span>
 
 #include "plugin/netlink.h"
 
@@ -32,13 +30,10 @@ bool is_v6_only(const nlmsghdr* message) {
 
 // Does the socket's own address take in the VIP? A socket of IPv6 may be one of IPv4 as well.
 bool takes(const nlmsghdr* message, const inet_diag_msg& socket, const Address& vip) {
-  std::array<std::uint8_t, 16> own{};
   const bool v4 = socket.idiag_family == AF_INET;
-  std::memcpy(own.data(), socket.id.idiag_src, v4 ? 4 : own.size());
-  if (std::ranges::count(own, 0) == std::ssize(own))
-    return v4 == vip.is_v4() || !is_v6_only(message);
-  return std::ranges::equal(std::span(own).first(v4 ? 4 : own.size()),
-                            v4 ? vip.wire() : std::span(vip.bytes()));
+  const auto own = address_from(socket.id.idiag_src, v4 ? 4 : 16);
+  if (std::ranges::any_of(own.wire(), [](auto byte) { return byte != 0; })) return own == vip;
+  return v4 == vip.is_v4() || !is_v6_only(message);
 }
 
 std::optional<bool> has_listener(const ServiceId& service, std::uint8_t family) {

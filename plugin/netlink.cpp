@@ -41,11 +41,15 @@ std::uint8_t bits_of(const Address& address) {
   return static_cast<std::uint8_t>(address.wire().size() * 8);
 }
 
-Address address_in(const nlattr* attribute) {
+Address address_from(const void* wire, std::size_t size) {
   std::array<std::uint8_t, 16> bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  const auto size = std::min<std::size_t>(mnl_attr_get_payload_len(attribute), bytes.size());
-  std::memcpy(bytes.data() + bytes.size() - size, mnl_attr_get_payload(attribute), size);
+  size = std::min(size, bytes.size());
+  std::memcpy(bytes.data() + bytes.size() - size, wire, size);
   return Address(bytes);
+}
+
+Address address_in(const nlattr* attribute) {
+  return address_from(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
 }
 
 void each_attribute(const nlmsghdr* message, std::size_t header_size,

@@ -49,5 +49,6 @@ void each_nested(const nlattr* attribute, const AttributeFunction& each);
 std::uint8_t af_of(const Address& address);    // AF_INET, AF_INET6
 std::uint8_t bits_of(const Address& address);  // of its family's addresses
 Address address_in(const nlattr* attribute);
+Address address_from(const void* wire, std::size_t size);  // 4 or 16 bytes
 
 }  // namespace xdplb

@@ -190,10 +190,8 @@ std::vector<std::uint32_t> State::phase_1_of(const Service& service,
   if (table.line == 0) return all;
   const auto deadlines = deadlines_at(table);
   const auto now = epoch_seconds();
-  for (std::size_t i = 0; i < slots.size(); i++) {
-    const auto deadline = load(deadlines[i]);
-    if (lb_phase_1(slots[i], deadline, now) != 0) all[i] = deadline - now;
-  }
+  for (std::size_t i = 0; i < slots.size(); i++)
+    all[i] = phase_1_left(slots[i], load(deadlines[i]), now);
   return all;
 }
 

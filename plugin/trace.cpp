@@ -138,9 +138,7 @@ std::optional<TracedSlot> Tracer::slot_of(const Service& service, const Dissecte
   const auto words =
       replica_->values<std::uint32_t>("lb_arena").subspan(std::size_t{table.line} * (LB_LINE / 4));
   found.slot = std::bit_cast<lb_slot>(words[found.number]);
-  const auto deadline = words[slots + found.number];
-  const auto now = epoch_seconds();
-  if (lb_phase_1(found.slot, deadline, now) != 0) found.phase_1 = deadline - now;
+  found.phase_1 = phase_1_left(found.slot, words[slots + found.number], epoch_seconds());
   if (table.source_prefix != 0) {  // what is remembered goes by the flow all the same
     const auto bits = service.fragments == Fragments::hash3 ? all_bits(service.id) : 0;
     found.hash = (lb_hash_flow(record.key, &flow, bits) & ~std::uint64_t{slots - 1}) | found.number;

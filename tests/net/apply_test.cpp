@@ -25,6 +25,15 @@ void check_says(const Outcome& outcome, const std::string& text) {
              outcome.out << outcome.err);
 }
 
+// What the file changes is said to be that, and then nothing is left to do.
+void check_applies(const Machine& machine, const std::string& file, const std::string& says = {}) {
+  const auto planned = machine.run("plan " + file);
+  check_status(planned, 5);
+  check_says(planned, says);
+  check_status(machine.run("apply " + file), 0);
+  check_status(machine.run("plan " + file), 0);
+}
+
 std::string more_than_the_arena_has_room_for() {
   std::string services = interface;
   for (int i = 0; i < 450; ++i)
@@ -44,9 +53,7 @@ BOOST_AUTO_TEST_CASE(what_is_left_of_maps_is_no_state) {
     machine.loader.require("unload --keep-maps eth0");
     for (const auto& shape : map_shapes())
       if (shape.name != left) std::filesystem::remove(pin_of(pin_path, shape.name));
-    check_status(machine.run("plan " + file), 5);
-    check_status(machine.run("apply " + file), 0);
-    check_status(machine.run("plan " + file), 0);
+    check_applies(machine, file);
     machine.loader.require("unload --all");
   }
 }
@@ -142,11 +149,7 @@ BOOST_AUTO_TEST_CASE(an_interfaces_address_that_changed_is_a_change) {
   check_status(machine.run("apply " + file), 0);
   check_status(machine.run("plan " + file), 0);
   machine.host.ip("link set eth1 address 02:00:00:00:00:77");
-  const auto planned = machine.run("plan " + file);
-  check_status(planned, 5);
-  check_says(planned, "-> 02:00:00:00:00:77");
-  check_status(machine.run("apply " + file), 0);
-  check_status(machine.run("plan " + file), 0);
+  check_applies(machine, file, "-> 02:00:00:00:00:77");
 }
 
 // Of all kinds, each at its place.
@@ -222,11 +225,7 @@ BOOST_AUTO_TEST_CASE(an_unfinished_change_is_one_to_be_done) {
   };
   for (const bool index : {true, false}) {
     begin(index);
-    const auto planned = machine.run("plan " + file);
-    check_status(planned, 5);
-    check_says(planned, "A change that was killed: completed");
-    check_status(machine.run("apply " + file), 0);
-    check_status(machine.run("plan " + file), 0);
+    check_applies(machine, file, "A change that was killed: completed");
   }
 }
 

@@ -26,14 +26,6 @@ struct Still : Machine {
   void require(const std::string& line) const { loader.require(line); }
 };
 
-PacketSpec spec_to(const std::string& address, std::uint16_t dport) {
-  PacketSpec spec;
-  spec.from = ip("198.51.100.7");
-  spec.to = ip(address);
-  spec.dport = dport;
-  return spec;
-}
-
 BOOST_AUTO_TEST_SUITE(trace_file)
 
 BOOST_AUTO_TEST_CASE(reasons_and_exit_statuses) {

@@ -15,9 +15,7 @@ constexpr std::uint8_t syn = 0x02;
 constexpr std::uint8_t ack = 0x10;
 
 PacketSpec spec_of(const std::string& address, std::uint8_t flags) {
-  PacketSpec spec;
-  spec.from = ip("198.51.100.7");
-  spec.to = ip(address);
+  auto spec = spec_to(address, 80);
   spec.flags = flags;
   return spec;
 }

@@ -84,6 +84,14 @@ Bytes from_hex(const std::string& text) {
   return bytes;
 }
 
+PacketSpec spec_to(const std::string& address, std::uint16_t dport) {
+  PacketSpec spec;
+  spec.from = ip("198.51.100.7");
+  spec.to = ip(address);
+  spec.dport = dport;
+  return spec;
+}
+
 void send_frames(const Host& host, const std::string& ifname, const std::vector<Bytes>& frames) {
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;

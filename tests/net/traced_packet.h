@@ -18,6 +18,9 @@ std::string write_capture(const std::vector<Bytes>& frames);
 std::vector<Bytes> read_capture(const std::string& name);
 Bytes from_hex(const std::string& text);
 
+// A packet of a client to that.
+PacketSpec spec_to(const std::string& address, std::uint16_t dport);
+
 void send_frames(const Host& host, const std::string& ifname, const std::vector<Bytes>& frames);
 
 // Every entry of every pinned map, of each CPU, by map.
