@@ -53,7 +53,7 @@ void print_left(const BackendFlows& left, bool json) {
   if (json) {
     const Json line{
         {"flows", left.flows}, {"phase_1", left.phase_1}, {"last_resort", left.last_resort}};
-    std::cout << line.dump() << std::endl;
+    std::cout << json_line(line) << std::endl;
     return;
   }
   std::cout << "Flows left: " << (left.phase_1 ? "at least " : "") << left.flows

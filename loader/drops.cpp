@@ -104,7 +104,7 @@ void follow(const Command& command, std::uint32_t reasons, unsigned long count) 
   while (interrupted == 0 && std::cout) {
     for (const auto& sample : follower.next()) {
       if (command.json())
-        std::cout << sample_json(sample).dump() << "\n";
+        std::cout << json_line(sample_json(sample)) << "\n";
       else
         print(sample);
       if (--count == 0) return;

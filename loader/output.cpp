@@ -59,8 +59,13 @@ void TextTable::print() const {
   for (const auto& line : lines()) std::cout << line << "\n";
 }
 
+// A name of an interface need not be UTF-8.
 void print_json(const Json& json) {
   std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
+std::string json_line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Json peers_json(const std::vector<Peer>& peers) {

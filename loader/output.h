@@ -35,6 +35,7 @@ class TextTable {
 // Objects keep the order in which their members were set.
 using Json = nlohmann::ordered_json;
 void print_json(const Json& json);
+std::string json_line(const Json& json);
 
 Json peers_json(const std::vector<Peer>& peers);
 Json to_json(const lb_counter& counter);

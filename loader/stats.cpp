@@ -9,6 +9,7 @@
 
 #include "loader/cli.h"
 #include "loader/figures.h"
+#include "loader/output.h"
 #include "loader/terminal.h"
 
 namespace xdplb {
@@ -69,7 +70,7 @@ void print(const std::vector<Row>& rows, const Before* before, double seconds) {
     const auto now = steady_clock::now();
     const std::chrono::duration<double> passed = now - then;
     if (json)
-      std::cout << rows_json(rows).dump();
+      std::cout << json_line(rows_json(rows));
     else
       print(rows, first ? nullptr : &before, passed.count());
     std::cout << std::endl;

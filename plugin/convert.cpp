@@ -23,9 +23,7 @@ std::uint32_t pinned_abi(const std::string& pin_path) {
   const Fd map(::bpf_obj_get(pin_of(pin_path, "lb_meta").c_str()));
   if (!map) return 0;
   bpf_map_info info{};
-  std::uint32_t size = sizeof(info);
-  if (::bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0)
-    throw SystemError(errno, "looking at " + pin_of(pin_path, "lb_meta"));
+  if (!read_info(map, info)) throw SystemError(errno, "looking at " + pin_of(pin_path, "lb_meta"));
   std::vector<std::byte> meta(std::max<std::size_t>(info.value_size, sizeof(lb_meta)));
   read_value(map, 0, meta.data());
   std::uint32_t abi = 0;

@@ -61,6 +61,11 @@ Mapping Mapping::copy() const {
   return mapping;
 }
 
+bool read_info(const Fd& map, bpf_map_info& info) {
+  std::uint32_t size = sizeof(info);
+  return ::bpf_obj_get_info_by_fd(map.get(), &info, &size) == 0;
+}
+
 void read_value(const Fd& map, std::uint32_t key, void* value) {
   if (::bpf_map_lookup_elem(map.get(), &key, value) != 0)
     throw SystemError(errno, "reading value " + std::to_string(key) + " of a map");

@@ -2,6 +2,8 @@
 // Typed views of pinned maps.
 #pragma once
 
+#include <linux/bpf.h>
+
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -55,6 +57,9 @@ void store(T& word, const T& value) {
   using Word = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
   __atomic_store_n(reinterpret_cast<Word*>(&word), std::bit_cast<Word>(value), __ATOMIC_RELEASE);
 }
+
+// Shape, name and id; if it returns false, errno says why there is none.
+bool read_info(const Fd& map, bpf_map_info& info);
 
 // The value of a key of an array.
 void read_value(const Fd& map, std::uint32_t key, void* value);

@@ -62,8 +62,7 @@ std::string existing_part(std::filesystem::path path) {
 
 bpf_map_info info_of(const Fd& map, const std::string& pin) {
   bpf_map_info info{};
-  std::uint32_t size = sizeof(info);
-  if (::bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0)
+  if (!read_info(map, info))
     throw SystemError(errno, pin + " is not a BPF map",
                       "remove what else uses the folder, or give another with --pin-path");
   return info;

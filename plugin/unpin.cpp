@@ -7,6 +7,7 @@
 
 #include "plugin/error.h"
 #include "plugin/fd.h"
+#include "plugin/map.h"
 #include "plugin/pins.h"
 
 namespace xdplb {
@@ -20,8 +21,7 @@ bool is_own(const std::string& pin, const MapShape& shape) {
   if (!map && errno == ENOENT) return true;
   if (!map) throw SystemError(errno, "opening " + pin);
   bpf_map_info info{};
-  std::uint32_t size = sizeof(info);
-  if (::bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0) return false;
+  if (!read_info(map, info)) return false;
   const std::string_view name = info.name;
   if (name.empty()) return info.type == shape.type && info.key_size == shape.key_size;
   return name == shape.name.substr(0, sizeof(info.name) - 1);

@@ -81,6 +81,16 @@ BOOST_AUTO_TEST_CASE(are_followed) {
   BOOST_TEST(!is_followed());
 }
 
+BOOST_AUTO_TEST_CASE(are_followed_where_a_name_is_not_utf8) {
+  for (const char* line :
+       {"ip link set eth0 down", "ip link set eth0 name e\xff", "ip link set e\xff up"})
+    site.balancer.require(split(line));
+  const auto process = follow("-n 1 --json");
+  knock(site, empty, flows);
+  BOOST_TEST_REQUIRE(wait_until([&] { return !Host::runs(process); }, 5));
+  BOOST_TEST(nlohmann::json::parse(said()).at("interface") == "e\ufffd");
+}
+
 BOOST_AUTO_TEST_CASE(are_chosen_by_reason) {
   const auto process = follow("--reason fragment,limited");
   knock(site, empty, flows);
