@@ -42,11 +42,12 @@ std::optional<bool> has_listener(const ServiceId& service, std::uint8_t family) 
   wanted.sdiag_family = family;
   wanted.sdiag_protocol = static_cast<std::uint8_t>(service.protocol);
   wanted.idiag_states = 1U << (service.protocol == Protocol::tcp ? listen_state : close_state);
+  wanted.id.idiag_sport = htons(service.port);  // the kernel has others left out
   bool found = false;
   const int refused = request.run([&](const nlmsghdr* message) {
     inet_diag_msg socket{};
     std::memcpy(&socket, mnl_nlmsg_get_payload(message), sizeof(socket));
-    found |= ntohs(socket.id.idiag_sport) == service.port && takes(message, socket, service.vip);
+    found |= takes(message, socket, service.vip);
   });
   if (refused != 0) return std::nullopt;
   return found;
