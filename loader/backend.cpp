@@ -38,16 +38,6 @@ BackendChange read_backend_change(const Command& command) {
   return change;
 }
 
-// After a change of one backend the kernel looks for all of its service again.
-Notes attend(const Pins& pins, State& state, const ServiceId& id, const BackendId& changed) {
-  auto notes = release_gone(state);
-  const auto service = state.service(id);
-  const auto backend = state.find_backend(service, changed);
-  if (!backend) return notes;
-  append(notes, attend_backends(pins, state, service.number, backend->handle));
-  return notes;
-}
-
 }  // namespace
 
 int run_backend_add(const Arguments& arguments) {
@@ -65,7 +55,7 @@ int run_backend_add(const Arguments& arguments) {
   std::vector wanted{WantedService{id, state.service(id), {}, {{member, change}}}};
   prepare_backends(pins, state, wanted);
   state.add_backend(id, backend, wanted[0].backends[0].change);
-  print_notes(attend(pins, state, id, backend), command.json());
+  print_notes(attend_change(pins, state, id, backend), command.json());
   return 0;
 }
 
@@ -93,7 +83,7 @@ int run_backend_set(const Arguments& arguments) {
     if (is_tunnel(forward)) open_way(all, pins, state, *before, hop);
   }
   state.set_backend(id, backend, change);
-  print_notes(attend(pins, state, id, backend), command.json());
+  print_notes(attend_change(pins, state, id, backend), command.json());
   return 0;
 }
 
@@ -109,7 +99,7 @@ int run_backend_del(const Arguments& arguments) {
   const Pins pins(command.pin_path(), Access::change);
   State state(pins);
   state.delete_backend(id, backend, command.has("now") ? Removal::now : Removal::drained);
-  print_notes(attend(pins, state, id, backend), command.json());
+  print_notes(attend_change(pins, state, id, backend), command.json());
   return 0;
 }
 

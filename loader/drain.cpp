@@ -29,7 +29,7 @@ Notes set_state(const Command& command, BackendState wanted) {
   BackendChange change;
   change.state = wanted;
   state.set_backend(id, backend, change);
-  return release_gone(state);
+  return attend_change(pins, state, id, backend);
 }
 
 int run_set(Command& command, const Arguments& arguments, BackendState wanted) {

@@ -20,7 +20,10 @@ unsigned changed_slots(const Epochs& epochs) {
 }  // namespace
 
 int run_settle(const Arguments& arguments) {
-  Command command("settle", "Finishes what waited for flows to end, as every change does.", "");
+  Command command("settle",
+                  "Finishes what waited for flows to end, as every change does, and has the kernel "
+                  "resolve all backends.",
+                  "");
   command.epilogue("Slots that no flow needs any more become clean, and deleted backends without\n"
                    "flows go.");
   if (!command.parse(arguments)) return 0;
@@ -30,6 +33,7 @@ int run_settle(const Arguments& arguments) {
   const auto before = changed_slots(state.epochs());
   state.settle();
   const auto notes = release_gone(state);
+  open_ways(pins, state);  // the kernel forgets neighbours with a link that is lost
   const auto left = changed_slots(state.epochs());
   const auto closed = before - std::min(left, before);
   Json gone = Json::array();

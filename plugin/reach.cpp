@@ -73,6 +73,15 @@ Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_
   return notes;
 }
 
+Notes attend_change(const Pins& pins, State& state, const ServiceId& service,
+                    const BackendId& changed) {
+  auto notes = release_gone(state);
+  const auto there = state.service(service);
+  const auto backend = state.find_backend(there, changed);
+  if (backend) append(notes, attend_backends(pins, state, there.number, backend->handle));
+  return notes;
+}
+
 void open_ways(const Pins& pins, State& state) {
   Rest rest;  // attend_backends() says what fails
   rest.attempt([&] {

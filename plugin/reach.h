@@ -24,7 +24,11 @@ void append(Notes& all, Notes more);
 Notes attend_backends(const Pins& pins, State& state, std::optional<std::uint32_t> service,
                       std::optional<std::uint32_t> subject);
 
-// What that does for all backends, before the component runs: nothing is looked for to be told.
+// For the backends of a service after a change of one, of which the notes are.
+Notes attend_change(const Pins& pins, State& state, const ServiceId& service,
+                    const BackendId& changed);
+
+// What attend_backends() does for all backends, where nobody is told of any.
 void open_ways(const Pins& pins, State& state);
 
 // For the backends that are new or get another way: fills in what the kernel's route says of each,

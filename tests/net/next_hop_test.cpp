@@ -144,6 +144,26 @@ BOOST_DATA_TEST_CASE(a_missing_route_is_counted, data::make(families), family) {
   check_drop(site, loader, service, "no-route");
 }
 
+// The kernel forgets its neighbours with a link, and XDP asks for none.
+BOOST_DATA_TEST_CASE(a_link_that_comes_back_has_its_neighbours_with_the_next_command,
+                     data::make({"settle", "backend up ", "backend set -w 2 "}), command) {
+  Balanced balanced("native");
+  auto& [site, loader] = balanced;
+  TestService service(loader, vip(10) + ":80/tcp");
+  service.add({1});
+  Flows flows(true, 30000);
+  check_connections(site, service, flows, 5);
+  site.balancer.ip("link set eth0 down\nlink set eth0 up");
+  const auto is_dropped = [&] {
+    knock(site, service, flows);
+    return loader.reason("no-neighbour", "ipv4") > 0;
+  };
+  BOOST_TEST_REQUIRE(wait_until(is_dropped, 5));
+  const std::string line = command;
+  loader.require(line.ends_with(' ') ? line + service.id() + " " + web(1).address : line);
+  BOOST_TEST(wait_until([&] { return answers(site, service, flows, "web1"); }, 15));
+}
+
 // The failure isn't remembered for long.
 BOOST_AUTO_TEST_CASE(what_was_missing_is_noticed_when_it_comes) {
   Balanced balanced("native");
