@@ -37,15 +37,25 @@ bool is_change(const BackendChange& change) {
   return change.forward || change.weight || change.state || change.hop;
 }
 
+void require_own_replies(const std::map<Reply, ServiceId>& replies, const WantedService& service,
+                         const WantedBackend& backend, Mistakes& mistakes) {
+  for (const auto& reply : replies_of(service.id, service.options.fragments, backend.id)) {
+    const auto there = replies.find(reply);
+    if (there == replies.end() || there->second == service.id) continue;
+    mistakes.attempt(backend.at, [&] { throw_shared_nat(backend.id, reply, there->second); });
+    return;
+  }
+}
+
 std::uint64_t table_bytes(unsigned slots) { return LB_TABLE_BYTES(std::countr_zero(slots)); }
 
 }  // namespace
 
 // Services that stay, by number.
-std::map<std::uint32_t, ServiceId> State::staying(const std::vector<WantedService>& wanted) const {
-  std::map<std::uint32_t, ServiceId> stay;
+std::map<std::uint32_t, Service> State::staying(const std::vector<WantedService>& wanted) const {
+  std::map<std::uint32_t, Service> stay;
   for (const auto& service : wanted)
-    if (const auto now = find_service(service.id)) stay[now->number] = service.id;
+    if (const auto now = find_service(service.id)) stay.emplace(now->number, *now);
   return stay;
 }
 
@@ -56,16 +66,15 @@ void State::examine_replies(const std::vector<WantedService>& wanted, Mistakes& 
   for (const auto& record : pins_.backends()) {
     const auto conf = load(record.conf);
     const auto service = stay.find(conf.service);
-    if (is_live(conf) && service != stay.end() && forward_of(record) == Forward::nat)
-      replies[reply_of(service->second, id_of(record))] = service->second;
+    if (!is_live(conf) || service == stay.end() || forward_of(record) != Forward::nat) continue;
+    const auto& owner = service->second;
+    for (const auto& reply : replies_of(owner.id, owner.fragments, id_of(record)))
+      replies[reply] = owner.id;
   }
   for (const auto& service : wanted)
-    for (const auto& one : service.backends) {
-      const auto there = replies.find(reply_of(service.id, one.id));
-      if (there == replies.end() || there->second == service.id) continue;
+    for (const auto& one : service.backends)
       if (one.change.mode(service.options.forward) == Forward::nat)
-        mistakes.attempt(one.at, [&] { throw_shared_nat(one.id, there->second); });
-    }
+        require_own_replies(replies, service, one, mistakes);
 }
 
 void State::examine(const std::vector<WantedService>& wanted, Mistakes& mistakes) const {

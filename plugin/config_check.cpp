@@ -109,8 +109,12 @@ class Check {
         good &= holds(backend.at, !own,
                       [&] { rule.require(service.id, service.options, id, forward); });
     if (!good || forward != Forward::nat || !clear("forward")) return;
-    const auto whose = replies_.emplace(reply_of(service.id, id), service.id).first->second;
-    if (whose != service.id) mistakes_.attempt(backend.at, [&] { throw_shared_nat(id, whose); });
+    for (const auto& reply : replies_of(service.id, service.options.fragments, id)) {
+      const auto whose = replies_.emplace(reply, service.id).first->second;
+      if (whose == service.id) continue;
+      mistakes_.attempt(backend.at, [&] { throw_shared_nat(id, reply, whose); });
+      return;
+    }
   }
 
   // Two services can only be in each other's way by a pool, or by fragments.

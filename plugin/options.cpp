@@ -146,8 +146,12 @@ ServiceOptions changed(ServiceOptions options, const ServiceChange& change) {
 
 unsigned all_bits(const ServiceId& id) { return id.vip.is_v4() ? 32 : 128; }
 
-Reply reply_of(const ServiceId& service, const BackendId& backend) {
-  return {backend.address, backend.port != 0 ? backend.port : service.port, service.protocol};
+std::vector<Reply> replies_of(const ServiceId& service, Fragments fragments,
+                              const BackendId& backend) {
+  const auto port = backend.port != 0 ? backend.port : service.port;
+  std::vector<Reply> all{{backend.address, port, service.protocol, false}};
+  if (fragments == Fragments::hash3) all.push_back({backend.address, 0, service.protocol, true});
+  return all;
 }
 
 BackendId member_id(const ServiceId& service, BackendId backend) {
@@ -200,10 +204,13 @@ void throw_no_room(const ServiceId& id, std::uint64_t needed, std::uint64_t aren
               "give services fewer slots, or unload and load again with a larger --arena");
 }
 
-void throw_shared_nat(const BackendId& backend, const ServiceId& other) {
+void throw_shared_nat(const BackendId& backend, const Reply& reply, const ServiceId& other) {
   throw Error("backend " + backend.to_string() + " is one of service " + other.to_string() +
-                  " already, and mode nat can't tell whose replies its are",
-              "give another port of it, or choose mode fullnat for one of the two");
+                  " already, and mode nat can't tell whose " +
+                  (reply.fragment ? "fragments" : "replies") + " its are",
+              reply.fragment
+                  ? "set fragments to drop, or choose mode fullnat, for one of the two"
+                  : "give another port of it, or choose mode fullnat for one of the two");
 }
 
 }  // namespace xdplb

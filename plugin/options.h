@@ -70,9 +70,11 @@ struct Reply {
   Address from;
   std::uint16_t port;
   Protocol protocol;
+  bool fragment;  // one without a port
   auto operator<=>(const Reply&) const = default;
 };
-Reply reply_of(const ServiceId& service, const BackendId& backend);
+std::vector<Reply> replies_of(const ServiceId& service, Fragments fragments,
+                              const BackendId& backend);
 
 // These throw Error: where the service alone can't have the options, and where no packet of it
 // could reach the backend in this mode.
@@ -98,6 +100,7 @@ void require_apart(const ServiceId& id, const ServiceOptions& options, const Ser
                    const ServiceOptions& its);
 // Where the arena has no room for a service's table and the indexes.
 [[noreturn]] void throw_no_room(const ServiceId& id, std::uint64_t needed, std::uint64_t arena);
-[[noreturn]] void throw_shared_nat(const BackendId& backend, const ServiceId& other);
+[[noreturn]] void throw_shared_nat(const BackendId& backend, const Reply& reply,
+                                   const ServiceId& other);
 
 }  // namespace xdplb

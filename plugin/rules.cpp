@@ -17,7 +17,7 @@ void State::require_options(const ServiceId& id, const ServiceOptions& options,
   for (const auto& backend : backends(number)) {
     const auto forward = backend.own_forward ? backend.forward : options.forward;
     require_backend(id, options, backend.id, forward);
-    if (forward == Forward::nat) require_sole_nat(id, backend.id);
+    if (forward == Forward::nat) require_sole_nat(id, options.fragments, backend.id);
   }
 }
 
@@ -25,7 +25,7 @@ void State::require_options(const ServiceId& id, const ServiceOptions& options,
 void State::require_way(const Service& service, const BackendId& backend, Forward forward) const {
   require_backend(service.id, service, backend, forward);
   if (forward != Forward::nat) return;
-  require_sole_nat(service.id, backend);
+  require_sole_nat(service.id, service.fragments, backend);
   auto keys = index_keys();
   const auto key = std::ranges::find(keys, service.id, &IndexKey::id);
   if (std::ranges::find(key->replies, backend) == key->replies.end())  // it may be leaving
@@ -34,13 +34,17 @@ void State::require_way(const Service& service, const BackendId& backend, Forwar
 }
 
 // The service of a reply is known by its source alone.
-void State::require_sole_nat(const ServiceId& id, const BackendId& backend) const {
-  const auto reply = reply_of(id, backend);
+void State::require_sole_nat(const ServiceId& id, Fragments fragments,
+                             const BackendId& backend) const {
+  const auto replies = replies_of(id, fragments, backend);
+  const auto members = this->members();
   for (const auto& other : services()) {
     if (other.id == id || other.id.protocol != id.protocol) continue;
-    for (const auto& its : backends(other.number))
-      if (its.forward == Forward::nat && reply_of(other.id, its.id) == reply)
-        throw_shared_nat(backend, other.id);
+    for (const auto& its : members[other.number])
+      if (its.forward == Forward::nat)
+        for (const auto& reply : replies_of(other.id, other.fragments, its.id))
+          if (std::ranges::find(replies, reply) != replies.end())
+            throw_shared_nat(backend, reply, other.id);
   }
 }
 

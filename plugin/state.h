@@ -193,7 +193,7 @@ class State {
                                        const std::string& subject) const;
   void require_options(const ServiceId& id, const ServiceOptions& options,
                        std::uint32_t number) const;
-  void require_sole_nat(const ServiceId& id, const BackendId& backend) const;
+  void require_sole_nat(const ServiceId& id, Fragments fragments, const BackendId& backend) const;
   void require_way(const Service& service, const BackendId& backend, Forward forward) const;
   [[nodiscard]] std::vector<IndexKey> with_service(const ServiceId& id,
                                                    const ServiceOptions& options) const;
@@ -249,7 +249,7 @@ class State {
   void change_backend(lb_backend& record, std::uint32_t owner, const BackendChange& change);
   void remove_backend(lb_backend& record, std::uint32_t owner, Removal removal);
   bool drop_services(const std::vector<WantedService>& wanted);
-  [[nodiscard]] std::map<std::uint32_t, ServiceId> staying(
+  [[nodiscard]] std::map<std::uint32_t, Service> staying(
       const std::vector<WantedService>& wanted) const;
   void examine_replies(const std::vector<WantedService>& wanted, Mistakes& mistakes) const;
   [[nodiscard]] Service apply_service(const WantedService& wanted);

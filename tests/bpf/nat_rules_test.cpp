@@ -97,6 +97,25 @@ BOOST_AUTO_TEST_CASE(backends) {
   state.add_backend(udp, BackendId::parse("10.0.0.1:8080"), {});
 }
 
+// Fragments have no port to tell them by.
+BOOST_AUTO_TEST_CASE(backends_that_send_fragments) {
+  Balancer balancer;
+  auto& state = balancer.state();
+  state.add_service(web, mode(Forward::nat));
+  state.add_service(other, mode(Forward::nat));
+  state.add_backend(web, BackendId::parse("10.0.0.1:8080"), {});
+  ServiceChange hash3;
+  hash3.fragments = Fragments::hash3;
+  state.set_service(web, hash3);
+  state.add_backend(other, BackendId::parse("10.0.0.1:8081"), {});
+  check_refused(balancer, "can't tell whose fragments its are",
+                [&](State& s) { s.set_service(other, hash3); });
+  state.delete_backend(other, BackendId::parse("10.0.0.1:8081"), Removal::now);
+  state.set_service(other, hash3);
+  check_refused(balancer, "can't tell whose fragments its are",
+                [](State& s) { s.add_backend(other, BackendId::parse("10.0.0.1:8081"), {}); });
+}
+
 BOOST_AUTO_TEST_CASE(pools) {
   Balancer balancer;
   auto& state = balancer.state();

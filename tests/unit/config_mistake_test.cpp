@@ -131,6 +131,13 @@ BOOST_AUTO_TEST_CASE(mistakes) {
   const std::string nat = "forward = \"nat\"\nbackend = [\"10.0.0.1\"]\n";
   check_mistake(service + nat + other + nat,
                 "f:8:12: backend 10.0.0.1 is one of service 192.0.2.10:80/tcp already");
+  const std::string hash3 = "fragments = \"hash3\"\n" + nat;
+  const std::string its_port = "[[service]]\naddress = \"192.0.2.11:80/tcp\"\nforward = \"nat\"\n";
+  check_mistake(
+      service + hash3 + its_port + "fragments = \"hash3\"\nbackend = [\"10.0.0.1:81\"]",
+      "f:10:12: backend 10.0.0.1:81 is one of service 192.0.2.10:80/tcp already, and mode "
+      "nat can't tell whose fragments its are");
+  BOOST_TEST(lines_of(service + hash3 + its_port + "backend = [\"10.0.0.1:81\"]").empty());
   const std::string pool = "pool = \"192.0.2.10-192.0.2.12\"\n";
   check_mistake(other + "pool = \"192.0.2.10\"\n" + service,
                 "f:1:1: pool 192.0.2.10 has the VIP of");
