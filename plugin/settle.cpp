@@ -220,13 +220,14 @@ bool State::has_removed_services() const {
   });
 }
 
-void State::settle_tables(const std::vector<std::uint32_t>& stale) {
-  if (stale.empty()) return;
-  const auto all = members();
-  for (const auto number : stale) settle_table(pins_.services()[number], all[number]);
-  if (!has_epochs()) return;
-  wait();          // that may remember a flow yet
-  close_epochs();  // a backend may have had none
+void State::settle_tables(std::vector<std::uint32_t> stale) {
+  for (; !stale.empty(); stale = stale_services()) {
+    const auto all = members();
+    for (const auto number : stale) settle_table(pins_.services()[number], all[number]);
+    if (!has_epochs()) return;
+    wait();          // that may remember a flow yet
+    close_epochs();  // a backend may have had none: then it is no second choice either
+  }
 }
 
 bool State::is_settled() const {

@@ -206,7 +206,7 @@ class State {
   [[nodiscard]] bool has_removed_services() const;
   [[nodiscard]] std::vector<std::uint32_t> stale_services() const;
   static void mark_stale(lb_service& service);
-  void settle_tables(const std::vector<std::uint32_t>& stale);
+  void settle_tables(std::vector<std::uint32_t> stale);
   [[nodiscard]] Forward forward_of(const lb_backend& record) const;
   void settle_heads(const lb_service& service, const std::vector<Backend>& members) const;
   void void_next_hops() const;

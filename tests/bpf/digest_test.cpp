@@ -54,6 +54,17 @@ struct Node : EpochRig {
 
 }  // namespace
 
+// It is no second choice any more, of the table that is made while it leaves.
+BOOST_AUTO_TEST_CASE(equal_when_a_backend_without_flows_is_gone) {
+  Node one;
+  Node two;
+  one.add({1, 2, 3}, true);
+  two.add({1, 2}, true);
+  one.state().delete_backend(id, backend_id(3), Removal::drained);
+  BOOST_TEST(one.state().is_settled());
+  BOOST_TEST(one.digest().epochs == two.digest().epochs);
+}
+
 BOOST_AUTO_TEST_CASE(equal_where_decisions_are) {
   Node one;
   Node two;
