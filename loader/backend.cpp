@@ -119,9 +119,10 @@ int run_backend_list(const Arguments& arguments) {
   table.rule();
   Json json = Json::array();
   const auto epochs = state.epochs();
+  const auto members = state.members();
   for (const auto& service : services) {
     const auto slots = state.slots_of(service);
-    for (const auto& backend : state.backends(service.number)) {
+    for (const auto& backend : members[service.number]) {
       const auto count = slots[backend.handle];
       table.row({service.id.to_string(), backend.id.to_string(),
                  std::string(to_string(backend.forward)), std::to_string(backend.weight),

@@ -18,12 +18,12 @@ bool may_ask(const std::string& pin_path, const SystemError& error) {
   return refused && pin_path == default_pin_path && !is_root();
 }
 
-void add_service(const Pins& pins, const State& state, const Service& service,
+void add_service(const Counters& counters, const Service& service,
+                 const std::vector<Backend>& backends, const lb_counter& forwarded,
                  std::vector<Row>& rows) {
-  const Counters counters(pins);
   const auto name = service.id.to_string();
-  rows.push_back({name, "forwarded", state.forwarded(service)});
-  for (const auto& backend : state.backends(service.number))
+  rows.push_back({name, "forwarded", forwarded});
+  for (const auto& backend : backends)
     rows.push_back({name, backend.id.to_string(), counters.of_backend(backend.handle)});
   const auto reasons = counters.of_service(service.number);
   for (unsigned reason = 0; reason < reasons.size(); reason++)
@@ -36,8 +36,15 @@ Figures of_maps(const Pins& pins, const std::optional<ServiceId>& only) {
   const PinLock lock(pins.path(), Access::read);
   const State state(pins);
   Figures figures;
-  const auto services = only ? std::vector<Service>{state.service(*only)} : state.services();
-  for (const auto& service : services) add_service(pins, state, service, figures.rows);
+  const Counters counters(pins);
+  std::optional<std::uint32_t> number;
+  if (only) number = state.service(*only).number;
+  const auto forwarded = state.forwarded(number);
+  const auto members = state.members();
+  for (const auto& service : state.services())
+    if (service.number == number.value_or(service.number))
+      add_service(counters, service, members[service.number], forwarded[service.number],
+                  figures.rows);
   figures.reasons = total_reasons(pins, state);
   return figures;
 }

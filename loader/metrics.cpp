@@ -117,11 +117,10 @@ void add_backend(Metrics& metrics, const Backend& backend, const Labels& labels,
   }
 }
 
-void add_service(Metrics& metrics, const Pins& pins, const State& state, const Epochs& epochs,
-                 const Service& service) {
-  const Counters counters(pins);
+void add_service(Metrics& metrics, const Counters& counters, const State& state,
+                 const Epochs& epochs, const Service& service,
+                 const std::vector<Backend>& backends) {
   const Labels labels{{"service", service.id.to_string()}};
-  metrics.add("xdp_lb_service_forwarded", labels, state.forwarded(service));
   metrics.add("xdp_lb_service_slots", labels, std::uint64_t{service.slots});
   metrics.add("xdp_lb_service_changed_slots", labels,
               std::uint64_t{epochs.services[service.number].changed});
@@ -133,7 +132,7 @@ void add_service(Metrics& metrics, const Pins& pins, const State& state, const E
     metrics.add("xdp_lb_service_reason", with_reason, reasons[i]);
   }
   const auto slots = state.slots_of(service);
-  for (const auto& backend : state.backends(service.number)) {
+  for (const auto& backend : backends) {
     auto its = labels;
     its.emplace_back("backend", backend.id.to_string());
     add_backend(metrics, backend, its, counters.of_backend(backend.handle));
@@ -168,7 +167,14 @@ int run_metrics(const Arguments& arguments) {
   Metrics metrics;
   describe(metrics);
   add_reasons(metrics, total_reasons(pins, state));
-  for (const auto& service : state.services()) add_service(metrics, pins, state, epochs, service);
+  const Counters counters(pins);
+  const auto forwarded = state.forwarded({});
+  const auto members = state.members();
+  for (const auto& service : state.services()) {
+    metrics.add("xdp_lb_service_forwarded", {{"service", service.id.to_string()}},
+                forwarded[service.number]);
+    add_service(metrics, counters, state, epochs, service, members[service.number]);
+  }
   add_host(metrics, command.pin_path(), epochs);
   if (command.json())
     print_json(metrics.json());

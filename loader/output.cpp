@@ -121,7 +121,7 @@ Json to_json(const Backend& backend, std::uint32_t slots, const BackendFlows& fl
 
 FamilyReasons total_reasons(const Pins& pins, const State& state) {
   const Counters counters(pins);
-  const auto forwarded = state.forwarded();
+  const auto forwarded = state.forwarded_by_family();
   FamilyReasons reasons{};
   for (const auto family : {LB_NO_FAMILY, LB_IPV4, LB_IPV6}) {
     reasons[family] = counters.of_family(family);

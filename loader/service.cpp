@@ -192,8 +192,9 @@ int run_service_list(const Arguments& arguments) {
   table.row({"Service", "Forward", "Balance", "Slots", "Backends"});
   table.rule();
   Json json = Json::array();
+  const auto members = state.members();
   for (const auto& service : state.services()) {
-    const auto backends = state.backends(service.number).size();
+    const auto backends = members[service.number].size();
     table.row({service.id.to_string(), std::string(to_string(service.forward)),
                std::string(to_string(service.balance)), std::to_string(service.slots),
                std::to_string(backends)});

@@ -24,7 +24,7 @@ std::string remark(const Chain& chain) {
 }
 
 void add_place(TextTable& table, const Place& place) {
-  const auto& [interface, chain, problem] = place;
+  const auto& [interface, chain, problem, failure] = place;
   if (!problem.empty() || chain.kind == Chain::Kind::empty) {
     table.row({interface.name, "", problem.empty() ? "<No XDP program loaded!>" : problem});
     return;
@@ -56,7 +56,7 @@ Json component_json(const Component& component) {
 
 Json chains_json(const std::vector<Place>& all) {
   Json json = Json::array();
-  for (const auto& [interface, chain, problem] : all) {
+  for (const auto& [interface, chain, problem, failure] : all) {
     Json place{{"interface", interface.name}, {"running", runs(chain)}};
     if (!problem.empty()) place["problem"] = problem;
     if (chain.kind != Chain::Kind::empty) {
@@ -94,9 +94,9 @@ void print_services(const State& state, const Epochs& epochs) {
   TextTable table;
   table.row({"Service", "Forward", "Balance", "Slots", "Changed", "Backends", "Remark"});
   table.rule();
-  const auto services = state.services();
-  for (const auto& service : services) {
-    const auto backends = state.backends(service.number);
+  const auto members = state.members();
+  for (const auto& service : state.services()) {
+    const auto& backends = members[service.number];
     table.row({service.id.to_string(), std::string(to_string(service.forward)),
                std::string(to_string(service.balance)), std::to_string(service.slots),
                changed_text(epochs.services[service.number]), std::to_string(backends.size()),
@@ -108,8 +108,9 @@ void print_services(const State& state, const Epochs& epochs) {
 
 Json services_json(const State& state, const Epochs& epochs) {
   Json json = Json::array();
+  const auto members = state.members();
   for (const auto& service : state.services()) {
-    const auto backends = state.backends(service.number);
+    const auto& backends = members[service.number];
     json.push_back(to_json(service));
     json.back()["backends"] = backends.size();
     const auto& epoch = epochs.services[service.number];

@@ -38,12 +38,12 @@ std::map<Address, std::string> judged(const std::string& pin_path,
   const auto trouble = why_none(pin_path, ifnames);
   const Pins pins(pin_path, Access::read);
   const State state(pins);
+  const auto members = state.members();
   std::map<Address, std::string> vips;
   for (const auto& service : state.services()) {
     auto& why = vips.emplace(service.id.vip, "no backend is up").first->second;
-    if (std::ranges::any_of(state.backends(service.number), [](const Backend& backend) {
-          return backend.state == BackendState::up;
-        }))
+    if (std::ranges::find(members[service.number], BackendState::up, &Backend::state) !=
+        members[service.number].end())
       why = trouble;
   }
   for (const auto& hidden : set_routes())

@@ -43,8 +43,8 @@ class Hash {
 // The addresses of a service's backends, by handle; ports as packets get them.
 class Names {
  public:
-  Names(const State& state, const Service& service) {
-    for (auto backend : state.backends(service.number)) {
+  Names(const Service& service, const std::vector<Backend>& backends) {
+    for (auto backend : backends) {
       if (backend.id.port == 0) backend.id.port = service.id.port;
       all_[static_cast<std::uint16_t>(backend.handle)] = backend.id;
     }
@@ -73,8 +73,8 @@ bool are_taken_for_old(const Service& service) {
   return service.id.protocol == Protocol::udp || service.fragments == Fragments::hash3;
 }
 
-ServiceDigest digest_of(const Pins& pins, const State& state, const Service& service) {
-  const Names names(state, service);
+ServiceDigest digest_of(const Pins& pins, const State& state, const Service& service,
+                        const Names& names) {
   Hash tables;
   Hash new_flows;
   Hash epochs;
@@ -107,11 +107,13 @@ Digest digest_of(const Pins& pins) {
   Digest digest;
   Hash tables;
   Hash epochs;
+  const auto members = now.members();
+  const auto meant_members = meant.members();
   for (const auto& service : now.services()) {
-    auto& one = digest.services.emplace_back(digest_of(pins, now, service));
     const auto other = meant.service(service.id);
-    const Names names(now, service);
-    const Names meant_names(meant, other);
+    const Names names(service, members[service.number]);
+    const Names meant_names(other, meant_members[other.number]);
+    auto& one = digest.services.emplace_back(digest_of(pins, now, service, names));
     const auto slots = now.current_of(service);
     const auto wanted = meant.current_of(other);
     for (std::size_t i = 0; i < slots.size(); i++)

@@ -27,24 +27,25 @@ lb_counter sum_in(const void* place) {
 
 }  // namespace
 
-lb_counter State::forwarded(std::uint32_t number) const {
-  auto retired = pins_.services()[number].retired;
-  lb_counter live{};
+std::vector<lb_counter> State::forwarded(std::optional<std::uint32_t> only) const {
+  std::vector<lb_counter> retired;
+  for (const auto& service : pins_.services()) retired.push_back(service.retired);
+  std::vector<lb_counter> live(retired.size());
   const auto records = pins_.backends();
   for (std::uint32_t handle = 1; handle < records.size(); handle++) {
     const auto conf = load(records[handle].conf);
-    if (conf.state == LB_BACKEND_FREE || conf.service != number) continue;
+    if (conf.state == LB_BACKEND_FREE || conf.service != only.value_or(conf.service)) continue;
     if (conf.state == LB_BACKEND_COUNTED)
-      retired = sum_in(&records[handle].hop[0]);
+      retired[conf.service] = sum_in(&records[handle].hop[0]);
     else
-      live += counters_.of_backend(handle);
+      live[conf.service] += counters_.of_backend(handle);
   }
-  return plus(retired, live);
+  for (std::size_t number = 0; number < live.size(); number++) live[number] += retired[number];
+  return live;
 }
 
-lb_counter State::forwarded(const Service& service) const { return forwarded(service.number); }
-
-std::array<lb_counter, LB_FAMILIES> State::forwarded() const {
+std::array<lb_counter, LB_FAMILIES> State::forwarded_by_family() const {
+  const auto all = forwarded({});
   auto retired = std::to_array(pins_.meta().retired);
   std::array<lb_counter, LB_FAMILIES> live{};
   const auto records = pins_.services();
@@ -53,7 +54,7 @@ std::array<lb_counter, LB_FAMILIES> State::forwarded() const {
     if (conf.state == LB_SERVICE_COUNTED)
       retired[conf.family] = sum_in(records[number].key);
     else if (conf.state != LB_SERVICE_FREE)
-      live[conf.family] += forwarded(number);
+      live[conf.family] += all[number];
   }
   for (std::size_t family = 0; family < live.size(); family++) live[family] += retired[family];
   return live;

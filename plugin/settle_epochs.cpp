@@ -117,7 +117,7 @@ void State::settle_slots(lb_service& service, const lb_table_ref& table,
                          const std::vector<Backend>& members,
                          const std::vector<std::uint16_t>& wanted) const {
   const auto number = static_cast<std::uint32_t>(&service - pins_.services().data());
-  const auto is_unused = [&] { return forwarded(number).packets == 0; };
+  const auto is_unused = [&] { return forwarded(number)[number].packets == 0; };
   const bool unused = is_unused();
   change_slots(service, table, wanted, backends_that_keep(service, members));
   if (!unused || service.epoch_open == 0) return;
@@ -225,11 +225,12 @@ std::vector<bool> State::named_handles() const {
 
 void State::remove_left(const std::vector<bool>& remembered) {
   const auto named = named_handles();
+  const bool replies = has_replies();
   const auto records = pins_.backends();
   for (std::uint32_t handle = 1; handle < records.size(); handle++) {
     auto conf = load(records[handle].conf);
     if (conf.state != LB_BACKEND_LEAVING || named[handle] || remembered[handle]) continue;
-    if (has_replies()) store(pins_.meta().index_stale, 1U);
+    if (replies) store(pins_.meta().index_stale, 1U);
     auto& service = pins_.services()[conf.service];
     if (service.second_chance != 0) mark_stale(service);  // it may be a second choice
     conf.state = LB_BACKEND_REMOVED;

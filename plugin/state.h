@@ -2,7 +2,7 @@
 // The services and backends in the maps, and every change of them.
 //
 // A change is one word that says what shall be (two where a backend gets both a weight and a next
-// hop), and then settle(), which makes tables, index and
+// hop, more where a service gets other options), and then settle(), which makes tables, index and
 // records follow from what the records say. A process that dies in between leaves an unsettled
 // change; the next command finds it and finishes it first. At each moment a packet finds each slot
 // with its old backend or its new one, and a whole index, the old or the new.
@@ -131,10 +131,10 @@ class State {
   [[nodiscard]] std::optional<Service> find_service(const ServiceId& id) const;
   [[nodiscard]] std::optional<Backend> find_backend(const Service& service,
                                                     const BackendId& id) const;
-  // What the service forwarded, to removed backends too.
-  [[nodiscard]] lb_counter forwarded(const Service& service) const;
+  // By number: what services forwarded, or one of them, to removed backends too.
+  [[nodiscard]] std::vector<lb_counter> forwarded(std::optional<std::uint32_t> only) const;
   // By family: what services forwarded, removed ones too.
-  [[nodiscard]] std::array<lb_counter, LB_FAMILIES> forwarded() const;
+  [[nodiscard]] std::array<lb_counter, LB_FAMILIES> forwarded_by_family() const;
   // How many slots each handle has in the service's table, as packets see it.
   [[nodiscard]] std::vector<std::uint32_t> slots_of(const Service& service) const;
   [[nodiscard]] std::vector<lb_slot> words_of(const Service& service) const;
@@ -182,7 +182,6 @@ class State {
   void wait() const {
     if (!pins_.is_image()) wait_for_packets();
   }
-  [[nodiscard]] lb_counter forwarded(std::uint32_t number) const;
   [[nodiscard]] lb_service& record(const ServiceId& id) const;
   [[nodiscard]] lb_backend& record(const Service& service, const BackendId& id) const;
   [[nodiscard]] std::vector<Extent> extents_in_use() const;

@@ -103,7 +103,7 @@ std::map<int, std::uint64_t> hits(const Row& row) {
   const auto reasons = Counters(row.balancer->pins()).of_family(family);
   for (std::size_t reason = 0; reason < reasons.size(); reason++)
     result[static_cast<int>(reason)] = reasons.at(reason).packets;
-  result[LB_FORWARDED] = row.balancer->state().forwarded()[family].packets;
+  result[LB_FORWARDED] = row.balancer->state().forwarded_by_family()[family].packets;
   return result;
 }
 

@@ -143,7 +143,7 @@ class Changes {
     traffic_.allow(allowed_);
     made_++;
     // What was forwarded never becomes less.
-    const auto forwarded = balancer_.state().forwarded();
+    const auto forwarded = balancer_.state().forwarded_by_family();
     const auto sum = forwarded[LB_IPV4].packets + forwarded[LB_IPV6].packets;
     BOOST_TEST(sum >= forwarded_);
     forwarded_ = sum;
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(churn) {
   BOOST_TEST(log.packets > 10'000U);
 
   // Counted: each forwarded packet once; and nothing but what the fleeting service explains.
-  const auto forwarded = balancer.state().forwarded();
+  const auto forwarded = balancer.state().forwarded_by_family();
   BOOST_TEST(forwarded[LB_IPV4].packets + forwarded[LB_IPV6].packets == log.forwarded);
   for (const auto& [id, counter] : balancer.totals()) {
     if (id.kind == CounterId::backend) continue;

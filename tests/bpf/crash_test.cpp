@@ -106,7 +106,7 @@ class Rig : public Balancer {
 
   [[nodiscard]] std::uint64_t forwarded_packets() {
     std::uint64_t sum = 0;
-    for (const auto& family : state().forwarded()) sum += family.packets;
+    for (const auto& family : state().forwarded_by_family()) sum += family.packets;
     return sum;
   }
 
