@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
@@ -148,11 +149,24 @@ Arguments Command::all(const std::string& repeated) const {
   return has(repeated) ? values_[repeated].as<Arguments>() : Arguments{};
 }
 
+std::string Command::pin_path() const {
+  namespace fs = std::filesystem;
+  const auto given = *get("pin-path");
+  if (given.empty()) return given;
+  std::error_code error;
+  auto path = fs::absolute(given, error).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // after a slash
+  path = fs::weakly_canonical(path, error);
+  return error ? given : path.string();
+}
+
 std::optional<unsigned long> Command::seconds(const std::string& option) const {
   const auto text = get(option);
   if (!text) return std::nullopt;
   const auto seconds = parse_number(*text, 1, day);
-  if (!seconds) throw Error("--" + option + " '" + *text + "' is not a number of seconds from 1");
+  if (!seconds)
+    throw Error("--" + option + " '" + *text + "' is not a number of seconds from 1 to " +
+                std::to_string(day));
   return seconds;
 }
 

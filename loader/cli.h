@@ -44,7 +44,8 @@ class Command {
   // From 1 to a day, where the option was given. Throws Error.
   [[nodiscard]] std::optional<unsigned long> seconds(const std::string& option) const;
   [[nodiscard]] const Arguments& parameters() const { return given_; }
-  [[nodiscard]] std::string pin_path() const { return *get("pin-path"); }
+  // In one spelling, however it was given: locks and changes that wait go by it.
+  [[nodiscard]] std::string pin_path() const;
   [[nodiscard]] bool json() const { return has("json"); }
 
  private:

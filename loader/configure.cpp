@@ -15,7 +15,6 @@ namespace xdplb {
 namespace {
 
 constexpr int changes_pending = 5;
-constexpr unsigned long longest_confirm = 86400;
 
 std::optional<double> read_share(const Command& command) {
   const auto text = command.get("max-move");
@@ -29,16 +28,6 @@ std::optional<double> read_share(const Command& command) {
   if (end != text->size() || !(share >= 0 && share <= 100))
     throw Error("--max-move '" + *text + "' is not a percentage from 0 to 100");
   return share;
-}
-
-std::optional<unsigned> read_confirm(const Command& command) {
-  const auto text = command.get("confirm");
-  if (!text) return std::nullopt;
-  const auto seconds = parse_number(*text, 1, longest_confirm);
-  if (!seconds)
-    throw Error("--confirm '" + *text + "' is not a number of seconds from 1 to " +
-                std::to_string(longest_confirm));
-  return static_cast<unsigned>(*seconds);
 }
 
 Plan make_plan(const Command& command, const Config& config) {
@@ -109,7 +98,7 @@ int run_apply(const Arguments& arguments) {
       .flag("single-ok", "attach alone where the kernel can't have a chain");
   if (!command.parse(arguments)) return 0;
   ::unsetenv("LIBXDP_SKIP_DISPATCHER");
-  const auto seconds = read_confirm(command);
+  const auto seconds = command.seconds("confirm");
   ApplyOptions options{command.pin_path(), command.get("object"), read_share(command),
                        command.has("single-ok")};
   const auto config = read_config(command.parameters()[0]);
@@ -118,7 +107,7 @@ int run_apply(const Arguments& arguments) {
   require_none_pending(options.pin_path);
   std::optional<Pending> pending;
   if (seconds) pending.emplace(turn, config, options);
-  if (pending && pending->guard(*seconds)) std::_Exit(0);
+  if (pending && pending->guard(static_cast<unsigned>(*seconds))) std::_Exit(0);
   const auto applied = apply(config, options, pending);
   if (command.json()) {
     auto json = to_json(applied.plan);

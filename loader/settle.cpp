@@ -20,10 +20,8 @@ unsigned changed_slots(const Epochs& epochs) {
 }  // namespace
 
 int run_settle(const Arguments& arguments) {
-  Command command("settle",
-                  "Finishes what waited for flows to end, as every change does, and has the kernel "
-                  "resolve all backends.",
-                  "");
+  Command command(
+      "settle", "Finishes what waited for flows to end; has the kernel resolve all backends.", "");
   command.epilogue("Slots that no flow needs any more become clean, and deleted backends without\n"
                    "flows go.");
   if (!command.parse(arguments)) return 0;

@@ -60,12 +60,12 @@ void print(const std::vector<Row>& rows, const Before* before, double seconds) {
   table.print();
 }
 
-// Until it is interrupted.
-[[noreturn]] void repeat(FiguresSource& source, const std::optional<ServiceId>& only,
-                         unsigned long seconds, bool json) {
+// Until it is interrupted, or nobody listens.
+void repeat(FiguresSource& source, const std::optional<ServiceId>& only, unsigned long seconds,
+            bool json) {
   Before before;
   auto then = steady_clock::now();
-  for (bool first = true;; first = false) {
+  for (bool first = true; std::cout; first = false) {
     const auto rows = source.read(only).rows;
     const auto now = steady_clock::now();
     const std::chrono::duration<double> passed = now - then;

@@ -73,11 +73,13 @@ void write_frames(const std::string& name, const std::vector<CapturedFrame>& fra
   const auto bytes = to_pcap(frames);
   errno = 0;
   std::ofstream file(name, std::ios::binary);
+  if (!file)
+    throw Error("can't write " + name + ": " + std::generic_category().message(errno),
+                "give another file with --pcap-out");
   file.write(reinterpret_cast<const char*>(bytes.data()),
              static_cast<std::streamsize>(bytes.size()));
   if (!file.flush())
-    throw Error("can't write " + name + ": " + std::generic_category().message(errno),
-                "give another file with --pcap-out");
+    throw SystemError(errno, "writing " + name, "give another file with --pcap-out");
 }
 
 // Prints each packet as it is traced, but for JSON, which is one document.

@@ -32,8 +32,15 @@ constexpr char gone_back = 'b';
 
 std::string file_of(const std::string& pin_path, const std::string& what,
                     const std::string& suffix) {
-  auto name = pin_path;
-  std::ranges::replace(name, '/', '_');
+  std::string name;
+  for (const char c : pin_path) {
+    if (c == '/')
+      name += '_';
+    else if (c == '_' || c == '%')
+      name += c == '_' ? "%5f" : "%25";
+    else
+      name += c;
+  }
   return std::string(folder) + "/" + what + name + suffix;
 }
 

@@ -61,6 +61,17 @@ BOOST_AUTO_TEST_CASE(what_fails_halfway_is_taken_back_at_once) {
   machine.check_taken_back();
 }
 
+// However the pin folder was called.
+BOOST_AUTO_TEST_CASE(what_is_confirmed_under_another_name) {
+  Applied machine;
+  const auto file = file_with(interface + http + three);
+  for (const std::string name : {"/sys/fs/bpf/xdp-lb/", "/sys/fs/bpf/../bpf//xdp-lb"}) {
+    BOOST_TEST(machine.run("apply --confirm 3600 -p " + name + " " + file).status == 0);
+    BOOST_TEST(machine.run("confirm").status == 0);
+    BOOST_TEST(machine.run("apply " + file_with(interface + http + two)).status == 0);
+  }
+}
+
 // At each of its calls in turn that are about maps, interfaces or locks.
 BOOST_AUTO_TEST_CASE(what_is_killed_is_taken_back_at_once) {
   Applied machine;

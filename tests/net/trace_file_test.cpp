@@ -163,6 +163,7 @@ BOOST_AUTO_TEST_CASE(what_is_refused) {
                  {verb + "--pcap " + write_capture({Bytes(13)}), 2, "a packet of 13 bytes"},
                  {verb + "--pcap " + write_capture({Bytes(65559)}), 2, "a packet of 65559 bytes"},
                  {verb + from + here + " --pcap-out /run", 2, "can't write /run"},
+                 {verb + from + here + " --pcap-out /dev/full", 1, "No space left on device"},
                  {verb + from + here + " -i eth9", 2, "there is no network interface 'eth9'"},
                  {verb + from + here + " -i eth1", 3, "xdp-lb is not loaded on eth1"},
                  {"trace -o /proc/version " + from + here, 2, "is not the BPF object"}});
