@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "plugin/error.h"
@@ -43,13 +44,13 @@ int keep_libxdp(libxdp_print_level level, const char* format, va_list args) {
 
 }  // namespace
 
-Diagnostics::Diagnostics() : text_(std::make_unique<std::string>()) {
-  kept = text_.get();
+Diagnostics::Diagnostics()
+    : text_(std::make_unique<std::string>()), outer_(std::exchange(kept, text_.get())) {
   libbpf_set_print(keep_libbpf);
   libxdp_set_print(keep_libxdp);
 }
 
-Diagnostics::~Diagnostics() { kept = nullptr; }
+Diagnostics::~Diagnostics() { kept = outer_; }
 
 std::string Diagnostics::hint(int error) const {
   const auto known = SystemError(error, "").hint();

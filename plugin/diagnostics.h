@@ -7,7 +7,8 @@
 
 namespace xdplb {
 
-// Keeps their messages while it lives; afterwards they are dropped. One at a time.
+// Keeps their messages while it lives, and no other that is made within does; after the last they
+// are dropped.
 class Diagnostics {
  public:
   Diagnostics();
@@ -23,6 +24,7 @@ class Diagnostics {
   [[nodiscard]] std::string last_line() const;
 
   std::unique_ptr<std::string> text_;
+  std::string* outer_;
 };
 
 }  // namespace xdplb
