@@ -31,24 +31,13 @@ void put(const Pins& pins, unsigned ifindex, int program) {
 
 }  // namespace
 
-std::set<std::uint32_t> devices_of(const Fd& egress) {
-  std::set<std::uint32_t> devices;
-  std::uint32_t key = 0;
-  const void* last = nullptr;
-  while (::bpf_map_get_next_key(egress.get(), last, &key) == 0) {
-    devices.insert(key);
-    last = &key;
-  }
-  return devices;
-}
-
 void install_egress(const std::string& file, const Pins& pins, unsigned ifindex) {
   const Diagnostics diagnostics;
   const auto object = open_object(file, pins.path(), static_cast<std::uint32_t>(pins.arena_size()));
   const auto* egress = choose_program(object, "xdp_lb_egress");
   const int error = bpf_object__load(object.get());
   if (error != 0) throw SystemError(-error, "loading the egress program", diagnostics.hint(-error));
-  auto devices = devices_of(pins.egress());
+  auto devices = map_keys(pins.egress());
   devices.insert(ifindex);
   for (const auto& port : interfaces())
     if (port.master == ifindex && port.port_kind == "bond") devices.insert(port.index);
@@ -56,7 +45,7 @@ void install_egress(const std::string& file, const Pins& pins, unsigned ifindex)
 }
 
 bool has_egress(const Pins& pins, const std::string& tag) {
-  const auto devices = devices_of(pins.egress());
+  const auto devices = map_keys(pins.egress());
   return !devices.empty() && std::ranges::all_of(devices, [&](std::uint32_t device) {
     bpf_devmap_val entry{};
     if (::bpf_map_lookup_elem(pins.egress().get(), &device, &entry) != 0) return false;

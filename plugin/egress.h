@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
 
 #include "plugin/pins.h"
@@ -14,9 +13,6 @@ namespace xdplb {
 // Loads the egress program and puts it on the device, with a bond on its ports, where packets come
 // in; and on each device that has an older one.
 void install_egress(const std::string& file, const Pins& pins, unsigned ifindex);
-
-// Those that the map names.
-std::set<std::uint32_t> devices_of(const Fd& egress);
 
 // Is the egress program on any device, and the one with this tag on all that have one?
 bool has_egress(const Pins& pins, const std::string& tag);

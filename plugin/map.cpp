@@ -66,6 +66,17 @@ bool read_info(const Fd& map, bpf_map_info& info) {
   return ::bpf_obj_get_info_by_fd(map.get(), &info, &size) == 0;
 }
 
+std::set<std::uint32_t> map_keys(const Fd& map) {
+  std::set<std::uint32_t> keys;
+  std::uint32_t key = 0;
+  const void* last = nullptr;
+  while (::bpf_map_get_next_key(map.get(), last, &key) == 0) {
+    keys.insert(key);
+    last = &key;
+  }
+  return keys;
+}
+
 void read_value(const Fd& map, std::uint32_t key, void* value) {
   if (::bpf_map_lookup_elem(map.get(), &key, value) != 0)
     throw SystemError(errno, "reading value " + std::to_string(key) + " of a map");

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -60,6 +61,9 @@ void store(T& word, const T& value) {
 
 // Shape, name and id; if it returns false, errno says why there is none.
 bool read_info(const Fd& map, bpf_map_info& info);
+
+// Those that a map of keys of four bytes has now.
+std::set<std::uint32_t> map_keys(const Fd& map);
 
 // The value of a key of an array.
 void read_value(const Fd& map, std::uint32_t key, void* value);

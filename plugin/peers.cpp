@@ -54,14 +54,18 @@ class Places {
     for (const auto& words : wanted) put(words);
   }
 
-  // Returns whether there are any.
-  bool write() {
+  void write() {
     for (std::size_t i = 0; i < places_.size(); i++)
       if (links_)
         change(first(i), places_[i][0]);
       else
         write_address(i);
-    return std::ranges::any_of(places_, [](const auto& place) { return place != none; });
+  }
+
+  // What packets are told: whether there are any.
+  [[nodiscard]] std::uint32_t kind() const {
+    const bool any = std::ranges::any_of(places_, [](const auto& place) { return place != none; });
+    return any ? (links_ ? LB_PEERS_LINKS : LB_PEERS_ADDRESSES) : 0;
   }
 
  private:
@@ -122,9 +126,12 @@ void set_peers(const Pins& pins, const std::vector<Peer>& peers) {
   Places addresses(pins, false);
   links.become(peers);
   addresses.become(peers);
-  const std::uint32_t kinds =
-      (links.write() ? LB_PEERS_LINKS : 0) | (addresses.write() ? LB_PEERS_ADDRESSES : 0);
-  store(pins.arena().as<lb_arena_head>()[0].peers, kinds);
+  const auto kinds = links.kind() | addresses.kind();
+  auto& told = pins.arena().as<lb_arena_head>()[0].peers;
+  store(told, load(told) | kinds);  // killed, it leaves no place that packets don't look at
+  links.write();
+  addresses.write();
+  store(told, kinds);
 }
 
 }  // namespace xdplb

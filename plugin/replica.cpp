@@ -161,7 +161,7 @@ void Replica::fill_array(const std::string& name, const Fd& live, std::size_t si
 
 // That there is an entry is what counts: nothing is sent.
 void Replica::fill_egress(const Fd& live) {
-  egress_devices_ = devices_of(live);
+  egress_devices_ = map_keys(live);
   for (const auto device : egress_devices_) {
     bpf_devmap_val entry{};
     entry.ifindex = device;

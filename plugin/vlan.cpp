@@ -4,30 +4,14 @@
 #include <bpf/bpf.h>
 
 #include <cerrno>
-#include <set>
 
 #include "plugin/error.h"
 #include "plugin/interface.h"
 
 namespace xdplb {
 
-namespace {
-
-std::set<std::uint32_t> keys_of(const Fd& map) {
-  std::set<std::uint32_t> keys;
-  std::uint32_t key = 0;
-  const std::uint32_t* last = nullptr;
-  while (::bpf_map_get_next_key(map.get(), last, &key) == 0) {
-    keys.insert(key);
-    last = &*keys.find(key);
-  }
-  return keys;
-}
-
-}  // namespace
-
 void sync_vlans(const Pins& pins) {
-  auto gone = keys_of(pins.vlans());
+  auto gone = map_keys(pins.vlans());
   for (const auto& interface : interfaces()) {
     if (interface.kind != "vlan") continue;
     gone.erase(interface.index);
