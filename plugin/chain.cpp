@@ -30,41 +30,55 @@ constexpr int busy_retries = 10;
 
 using Links = std::set<std::pair<std::uint32_t, std::uint32_t>>;  // {program, what it replaces}
 
+// Sets id to the next one after it; false behind the last.
+bool advance(int (*next)(__u32, __u32*), std::uint32_t& id) {
+  if (next(id, &id) == 0) return true;
+  if (errno == ENOENT) return false;
+  throw SystemError(errno, "listing the BPF programs that run");
+}
+
+// False where it has just gone, or doesn't run yet: what can't be looked at is neither.
+template <typename Info>
+bool read(const Fd& object, Info& info) {
+  std::uint32_t size = sizeof(info);
+  if (object && ::bpf_obj_get_info_by_fd(object.get(), &info, &size) == 0) return true;
+  if (!object && (errno == ENOENT || errno == EAGAIN)) return false;
+  throw SystemError(errno, "looking at the BPF programs that run");
+}
+
 // Which program is linked to which dispatcher, as the kernel has it.
 Links replacing_links() {
   Links links;
-  std::uint32_t id = 0;
-  while (::bpf_link_get_next_id(id, &id) == 0) {
-    const Fd link(::bpf_link_get_fd_by_id(id));
-    if (!link) continue;
+  for (std::uint32_t id = 0; advance(::bpf_link_get_next_id, id);) {
     bpf_link_info info{};
-    std::uint32_t size = sizeof(info);
-    if (::bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0) continue;
-    if (info.type == BPF_LINK_TYPE_TRACING) links.emplace(info.prog_id, info.tracing.target_obj_id);
+    if (read(Fd(::bpf_link_get_fd_by_id(id)), info) && info.type == BPF_LINK_TYPE_TRACING)
+      links.emplace(info.prog_id, info.tracing.target_obj_id);
   }
   return links;
 }
 
 bool uses_map(std::uint32_t program_id, std::uint32_t map_id) {
-  const Fd program(::bpf_prog_get_fd_by_id(program_id));
-  if (!program || map_id == 0) return false;
   std::array<std::uint32_t, 64> ids{};
   bpf_prog_info info{};
-  std::uint32_t size = sizeof(info);
   info.nr_map_ids = ids.size();
   info.map_ids = reinterpret_cast<std::uintptr_t>(ids.data());
-  if (::bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0) return false;
+  if (map_id == 0 || !read(Fd(::bpf_prog_get_fd_by_id(program_id)), info)) return false;
   const auto count = std::min<std::size_t>(info.nr_map_ids, ids.size());
   return std::find(ids.begin(), ids.begin() + count, map_id) != ids.begin() + count;
 }
 
 // The program on egress is none of a chain: the map that holds it keeps it.
 bool is_xdp(std::uint32_t program_id) {
-  const Fd program(::bpf_prog_get_fd_by_id(program_id));
   bpf_prog_info info{};
-  std::uint32_t size = sizeof(info);
-  return program && ::bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 &&
-         info.type == BPF_PROG_TYPE_XDP && std::string_view(info.name) != "xdp_lb_egress";
+  return read(Fd(::bpf_prog_get_fd_by_id(program_id)), info) && info.type == BPF_PROG_TYPE_XDP &&
+         std::string_view(info.name) != "xdp_lb_egress";
+}
+
+// In the driver or the stack. libxdp has one answer for none and for what it couldn't look at.
+bool has_program(const Interface& interface) {
+  LIBBPF_OPTS(bpf_xdp_query_opts, found);
+  return ::bpf_xdp_query(static_cast<int>(interface.index), 0, &found) == 0 &&
+         (found.drv_prog_id != 0 || found.skb_prog_id != 0);
 }
 
 Component describe(const xdp_program* program, std::uint32_t arena_id) {
@@ -109,8 +123,15 @@ Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
   const Diagnostics quiet;
   const Multiprog multiprog(xdp_multiprog__get_from_ifindex(static_cast<int>(interface.index)));
   Chain chain;
+  const auto require_none = [&] {
+    if (has_program(interface))
+      throw SystemError(EAGAIN, "reading the XDP chain of " + interface.name, quiet.hint(0));
+  };
   if (const auto error = multiprog.error()) {
-    if (error == ENOENT) return chain;
+    if (error == ENOENT) {
+      require_none();
+      return chain;
+    }
     if (error == EOPNOTSUPP)
       throw Unsupported("the chain on " + interface.name + " is of a newer libxdp than this one",
                         "install the libxdp that made it; 'ip link set dev " + interface.name +
@@ -120,7 +141,10 @@ Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
   }
   chain.mode = from_libxdp(xdp_multiprog__attach_mode(multiprog.get()));
   const auto* main = xdp_multiprog__main_prog(multiprog.get());
-  if (main == nullptr) return chain;  // a program on the hardware alone
+  if (main == nullptr || xdp_program__id(main) == 0) {
+    require_none();
+    return chain;  // a program on the hardware alone
+  }
   chain.main = describe(main, arena_id);
   if (xdp_multiprog__is_legacy(multiprog.get())) {
     const bool lost = chain.main.name == dispatcher_name;
@@ -250,7 +274,7 @@ bool runs_anywhere(std::uint32_t arena_id, const std::set<std::uint32_t>& detach
                           [&](const auto& link) { return uses_map(link.first, arena_id); }))
     return true;
   // Attached by itself, without a link, it is a program of type XDP, not EXT.
-  for (std::uint32_t id = 0; ::bpf_prog_get_next_id(id, &id) == 0;)
+  for (std::uint32_t id = 0; advance(::bpf_prog_get_next_id, id);)
     if (!detached.contains(id) && is_xdp(id) && uses_map(id, arena_id)) return true;
   return false;
 }

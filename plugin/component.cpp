@@ -149,9 +149,8 @@ Notes load_component(const std::vector<std::string>& ifnames, const LoadOptions&
   require_privileges();
   require_chain(options.chain);
 
-  const PinLock lock(options.pin_path, Access::change, PinLock::Missing::make);
+  const ChangeLock lock(options.pin_path, PinLock::Missing::make);
   drop_partial_maps(options.pin_path);
-  finish_upgrades(options.pin_path);
   Rollback rollback(options.pin_path, !has_maps(options.pin_path));
   const auto arena_size = choose_arena(options);
   require_absent(interfaces, pinned_arena_id(options.pin_path));
@@ -189,11 +188,12 @@ std::vector<Place> places(const std::vector<std::string>& ifnames, const std::st
   for (auto& interface : ifnames.empty() ? interfaces() : find_interfaces(ifnames)) {
     // Of a thousand few have any: libxdp asks for all of them to look at one.
     if (ifnames.empty() && !interface.xdp) continue;
-    Place place{interface, {}, {}};
+    Place place{.interface = interface};
     try {
       place.chain = read_chain(interface, arena_id);
     } catch (const Failure& failure) {
       place.problem = failure.what();
+      place.failure = std::current_exception();
     }
     if (!ifnames.empty() || !place.problem.empty() || place.chain.kind != Chain::Kind::empty)
       found.push_back(std::move(place));
@@ -202,7 +202,7 @@ std::vector<Place> places(const std::vector<std::string>& ifnames, const std::st
 }
 
 void require_readable(const Place& place) {
-  if (!place.problem.empty()) read_chain(place.interface, 0);
+  if (place.failure) std::rethrow_exception(place.failure);
 }
 
 std::vector<Place> with_component(std::vector<Place> from) {
@@ -265,10 +265,14 @@ void remove_maps(const std::string& pin_path) {
 Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOptions& options) {
   require_bpffs(options.pin_path);
   require_privileges();
-  if (!has_maps(options.pin_path))
-    throw NotLoaded("no maps of xdp-lb are pinned in " + options.pin_path,
-                    "give the --pin-path that it was loaded with");
+  const auto require_maps = [&] {
+    if (!has_maps(options.pin_path))
+      throw NotLoaded("no maps of xdp-lb are pinned in " + options.pin_path,
+                      "give the --pin-path that it was loaded with");
+  };
+  require_maps();
   const PinLock lock(options.pin_path, Access::change);
+  require_maps();  // whoever had the lock may have unloaded it
   require_own_maps(options.pin_path);
   const auto arena_id = pinned_arena_id(options.pin_path);
   const auto from = places(options.all ? std::vector<std::string>{} : ifnames, options.pin_path);
@@ -280,8 +284,10 @@ Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOpti
                                           : std::string("a component still runs ") + elsewhere);
   const auto detached = detach_ours(from, arena_id);
 
+  const bool runs = runs_anywhere(arena_id, detached);
+  if (runs) std::ranges::for_each(from, require_readable);  // it may be there
   if (options.keep_maps || loaded_here(options.pin_path)) return {};
-  if (runs_anywhere(arena_id, detached))
+  if (runs)
     return {"the maps in " + options.pin_path + " are kept: a component still uses them, " +
             elsewhere};
   remove_maps(options.pin_path);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,8 +41,9 @@ Notes unload_component(const std::vector<std::string>& ifnames, const UnloadOpti
 
 struct Place {
   Interface interface;
-  Chain chain;
-  std::string problem;  // the chain can't be read: why
+  Chain chain{};
+  std::string problem{};  // the chain can't be read: why
+  std::exception_ptr failure{};
 };
 
 // Are there maps with a whole state? A command that was killed may have left some of them, which

@@ -145,6 +145,11 @@ void require_bpffs(const std::string& pin_path) {
 
 namespace {
 
+[[noreturn]] void throw_not_loaded(const std::string& pin_path) {
+  throw NotLoaded("no maps of xdp-lb are pinned in " + pin_path,
+                  "load the component first: xdp-lb load IFNAME");
+}
+
 // No descriptor where there is no folder and none is to be made.
 Fd open_folder(const std::string& pin_path, PinLock::Missing missing) {
   const bool make = missing == PinLock::Missing::make;
@@ -176,6 +181,7 @@ PinLock::PinLock(const std::string& pin_path, Access access, Missing missing) {
   // Whoever had the lock may have removed the folder with the last interface.
   do {
     folder_ = open_folder(pin_path, missing);
+    if (!folder_ && access == Access::change) throw_not_loaded(pin_path);
     if (!folder_) return;
     if (::flock(folder_.get(), access == Access::change ? LOCK_EX : LOCK_SH) != 0)
       throw SystemError(errno, "locking the pin folder " + pin_path);
@@ -212,9 +218,7 @@ std::optional<std::uint32_t> pinned_entries(const std::string& pin_path, std::st
 
 Pins::Pins(const std::string& pin_path, Access access) : path_(pin_path) {
   require_bpffs(pin_path);
-  if (!has_maps(pin_path))
-    throw NotLoaded("no maps of xdp-lb are pinned in " + pin_path,
-                    "load the component first: xdp-lb load IFNAME");
+  if (!has_maps(pin_path)) throw_not_loaded(pin_path);
 
   for (const auto& shape : shapes)
     if (!shape.by_loader || is_pinned(pin_path, shape)) open(shape, access);
@@ -268,18 +272,27 @@ void Pins::adopt() {
   store(meta().abi, std::uint32_t{XDP_LB_ABI});
 }
 
+namespace {
+
+// 0: there is none.
+std::uint32_t pinned_id(const std::string& pin) {
+  const Fd map(::bpf_obj_get(pin.c_str()));
+  if (!map && errno == ENOENT) return 0;
+  if (!map) throw SystemError(errno, "opening " + pin);
+  return info_of(map, pin).id;
+}
+
+}  // namespace
+
 std::vector<std::uint32_t> pinned_ids(const std::string& pin_path) {
   std::vector<std::uint32_t> ids;
-  for (const auto& shape : shapes) {
-    const Fd map(::bpf_obj_get(pin_of(pin_path, shape.name).c_str()));
-    if (map) ids.push_back(info_of(map, pin_path).id);
-  }
+  for (const auto& shape : shapes)
+    if (const auto id = pinned_id(pin_of(pin_path, shape.name)); id != 0) ids.push_back(id);
   return ids;
 }
 
 std::uint32_t pinned_arena_id(const std::string& pin_path) {
-  const Fd map(::bpf_obj_get(pin_of(pin_path, "lb_arena").c_str()));
-  return map ? info_of(map, pin_path).id : 0;
+  return pinned_id(pin_of(pin_path, "lb_arena"));
 }
 
 }  // namespace xdplb

@@ -30,7 +30,8 @@ inline constexpr auto other_abi_hint =
 enum class Access { read, change };
 
 // Held while something is read or changed: flock(2) on the pin folder, as libxdp locks its own.
-// Waits for others that change something. Where there is no folder, there is nothing to lock.
+// Waits for others that change something. Where there is no folder there is nothing to read, and to
+// change something throws NotLoaded.
 class PinLock {
  public:
   enum class Missing : bool { leave, make };  // what to do of a folder that isn't there

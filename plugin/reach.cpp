@@ -44,6 +44,8 @@ std::string attend(const Pins& pins, State& state, const std::vector<Interface>&
       return "the kernel's neighbour table is full: raise net.ipv4.neigh.default.gc_thresh3, and "
              "net.ipv6 likewise";
     return error.what();
+  } catch (const Failure& failure) {  // an interface that has just gone
+    return failure.what();
   }
 }
 

@@ -90,12 +90,14 @@ std::vector<Place> find_places(const std::vector<std::string>& ifnames, const st
     require_present(all, "'xdp-lb status' shows where it is");
     return all;
   }
+  auto ours = with_component(all);
+  if (ours.empty()) {
+    std::ranges::for_each(all, require_readable);  // it may be there
+    throw NotLoaded("xdp-lb is not loaded on any interface", "load it: xdp-lb load IFNAME");
+  }
   for (const auto& place : all)
     if (!place.problem.empty()) notes.push_back(place.problem);
-  all = with_component(std::move(all));
-  if (all.empty())
-    throw NotLoaded("xdp-lb is not loaded on any interface", "load it: xdp-lb load IFNAME");
-  return all;
+  return ours;
 }
 
 }  // namespace
@@ -129,15 +131,12 @@ Upgrade upgrade_component(const std::vector<std::string>& ifnames, const Upgrade
   return done;
 }
 
-ChangeLock::ChangeLock(const std::string& pin_path) : lock_(pin_path, Access::change) {
+ChangeLock::ChangeLock(const std::string& pin_path, PinLock::Missing missing)
+    : lock_(pin_path, Access::change, missing) {
   try {
-    finish_upgrades(pin_path);
+    for (const auto& place : with_component(places({}, pin_path))) keep_newest(place);
   } catch (const Failure&) {  // it does no harm meanwhile
   }
-}
-
-void finish_upgrades(const std::string& pin_path) {
-  for (const auto& place : with_component(places({}, pin_path))) keep_newest(place);
 }
 
 }  // namespace xdplb

@@ -33,14 +33,12 @@ struct Upgrade {
 // one; the same call again upgrades the rest.
 Upgrade upgrade_component(const std::vector<std::string>& ifnames, const UpgradeOptions& options);
 
-// Completes upgrades that were killed in between: of several components of ours in one chain of
-// this network namespace the newest stays. Callers hold PinLock.
-void finish_upgrades(const std::string& pin_path);
-
-// PinLock, to change the maps. It finishes upgrades first, where it can.
+// PinLock, to change the maps. Where it can it completes upgrades that were killed in between: of
+// several components of ours in one chain of this network namespace the newest stays.
 class ChangeLock {
  public:
-  explicit ChangeLock(const std::string& pin_path);
+  explicit ChangeLock(const std::string& pin_path,
+                      PinLock::Missing missing = PinLock::Missing::leave);
 
  private:
   PinLock lock_;

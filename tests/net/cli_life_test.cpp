@@ -140,6 +140,28 @@ BOOST_AUTO_TEST_CASE(killed_while_a_mode_changes, *boost::unit_test::preconditio
   BOOST_TEST(changed < calls);
 }
 
+// Whoever loads it meanwhile must be waited for.
+BOOST_AUTO_TEST_CASE(nothing_is_changed_without_a_lock) {
+  Machine machine;
+  const Inside here(machine.host);
+  BOOST_CHECK_THROW(PinLock("/sys/fs/bpf/xdp-lb", Access::change), NotLoaded);
+  std::filesystem::create_directory("/sys/fs/bpf/xdp-lb");
+  BOOST_CHECK_NO_THROW(PinLock("/sys/fs/bpf/xdp-lb", Access::change));
+}
+
+BOOST_AUTO_TEST_CASE(what_goes_on_ends_when_nobody_can_read_it) {
+  Machine machine;
+  machine.load();
+  for (const char* line : {"stats -i 1", "stats -i 1 --json"}) {
+    std::string command;
+    for (const auto& word : machine.loader.command(line)) command += word + " ";
+    const auto outcome =
+        machine.host.run({"timeout", "10", "sh", "-c", "exec " + command + ">/dev/full"});
+    BOOST_TEST(outcome.status == 1);
+    BOOST_TEST(outcome.err.find("xdp-lb: ") != std::string::npos, outcome.err);
+  }
+}
+
 // A pager that is not read holds up nobody: what is printed has no lock.
 BOOST_AUTO_TEST_CASE(read_slowly) {
   Machine machine;

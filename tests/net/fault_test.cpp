@@ -108,6 +108,7 @@ class Stage {
     BOOST_TEST_INFO_SCOPE(deed.line << ": " << what << " at " << call << " " << nth);
     run_back(deed);
     auto hit = run_injected(balanced_.site.balancer, call, what, static_cast<int>(nth), deed.line);
+    BOOST_TEST((hit.status != 0 || deed.done()), "it says that it is done");
     check_connections(balanced_.site, other_, flows_, 3);
     const auto again = balanced_.loader.run(deed.line);
     const bool said = again.err.find("already") != std::string::npos ||
@@ -200,6 +201,25 @@ BOOST_AUTO_TEST_CASE(a_first_apply) {
   each_error(calls_of_bpf,
              [&](int nth, const auto& error) { inject("bpf", "error=" + error, nth); });
   BOOST_TEST(hits > 0);
+}
+
+// What can't be looked at isn't called unloaded, or not there.
+BOOST_DATA_TEST_CASE(what_says_that_nothing_runs_has_looked,
+                     data::make(Words{"unload --all --keep-maps", "upgrade -o " XDP_LB_OBJECT}),
+                     line) {
+  Machine machine;
+  machine.load();
+  const int calls = count_calls(machine.host, "bpf", line);
+  int failed = 0;
+  for (int nth = 1; nth <= calls; nth++) BOOST_TEST_CONTEXT("failed: call " << nth) {
+      if (machine.run("status --check").status != 0) machine.load();
+      const auto hit = run_injected(machine.host, "bpf", "error=ENOMEM", nth, line);
+      const bool runs = machine.run("status --check").status == 0;
+      const bool says = line.starts_with("upgrade") ? hit.status == 3 : hit.status == 0;
+      BOOST_TEST(!(runs && says), hit.err);
+      failed += hit.status != 0 ? 1 : 0;
+    }
+  BOOST_TEST(failed > 0);
 }
 
 // A component that runs under another key than the one asked for would say "loaded already".

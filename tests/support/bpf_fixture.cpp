@@ -101,7 +101,7 @@ Balancer::Balancer(std::uint32_t arena_size, std::uint32_t flow_keys,
                    std::uint32_t exception_sets) {
   static unsigned made = 0;
   path_ = "/sys/fs/bpf/balancer" + std::to_string(made++);
-  const PinLock lock(path_, Access::change);
+  const PinLock lock(path_, Access::change, PinLock::Missing::make);
   make_maps(XDP_LB_OBJECT, path_, arena_size, flow_keys, exception_sets);
   object_ = open_object(XDP_LB_OBJECT, path_, arena_size);
   const Diagnostics diagnostics;
