@@ -74,7 +74,7 @@ bool is_xdp(std::uint32_t program_id) {
          std::string_view(info.name) != "xdp_lb_egress";
 }
 
-// In the driver or the stack. libxdp has one answer for none and for what it couldn't look at.
+// In the driver or the stack.
 bool has_program(const Interface& interface) {
   LIBBPF_OPTS(bpf_xdp_query_opts, found);
   return ::bpf_xdp_query(static_cast<int>(interface.index), 0, &found) == 0 &&
@@ -119,19 +119,15 @@ const Component* Chain::ours() const {
   return found == components.end() ? nullptr : &*found;
 }
 
-Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
+namespace {
+
+// Empty also where libxdp could not look at the program.
+Chain try_chain(const Interface& interface, std::uint32_t arena_id) {
   const Diagnostics quiet;
   const Multiprog multiprog(xdp_multiprog__get_from_ifindex(static_cast<int>(interface.index)));
   Chain chain;
-  const auto require_none = [&] {
-    if (has_program(interface))
-      throw SystemError(EAGAIN, "reading the XDP chain of " + interface.name, quiet.hint(0));
-  };
   if (const auto error = multiprog.error()) {
-    if (error == ENOENT) {
-      require_none();
-      return chain;
-    }
+    if (error == ENOENT) return chain;
     if (error == EOPNOTSUPP)
       throw Unsupported("the chain on " + interface.name + " is of a newer libxdp than this one",
                         "install the libxdp that made it; 'ip link set dev " + interface.name +
@@ -141,10 +137,7 @@ Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
   }
   chain.mode = from_libxdp(xdp_multiprog__attach_mode(multiprog.get()));
   const auto* main = xdp_multiprog__main_prog(multiprog.get());
-  if (main == nullptr || xdp_program__id(main) == 0) {
-    require_none();
-    return chain;  // a program on the hardware alone
-  }
+  if (main == nullptr || xdp_program__id(main) == 0) return chain;  // on the hardware alone
   chain.main = describe(main, arena_id);
   if (xdp_multiprog__is_legacy(multiprog.get())) {
     const bool lost = chain.main.name == dispatcher_name;
@@ -162,6 +155,17 @@ Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
     component.running = links.contains({component.id, chain.main.id});
   }
   return chain;
+}
+
+}  // namespace
+
+Chain read_chain(const Interface& interface, std::uint32_t arena_id) {
+  constexpr int tries = 3;  // one may have come meanwhile
+  for (int i = 0; i < tries; i++)
+    if (auto chain = try_chain(interface, arena_id);
+        chain.kind != Chain::Kind::empty || !has_program(interface))
+      return chain;
+  throw SystemError(EAGAIN, "reading the XDP chain of " + interface.name);
 }
 
 Attachment::Attachment(Object object, const char* program, const ChainOptions& options)
