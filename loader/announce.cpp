@@ -61,9 +61,10 @@ void keep(const std::string& pin_path, unsigned long seconds, unsigned long ling
 }  // namespace
 
 int run_announce(const Arguments& arguments) {
-  Command command("announce",
-                  "Has a route to each VIP that can be served here, for routing daemons to export.",
-                  "[IFNAME...]");
+  Command command(
+      "announce",
+      "Keeps a route to each VIP that can be served here, for routing daemons to export.",
+      "[IFNAME...]");
   command.flag("withdraw", "takes all of them back")
       .option("interval", "SECONDS", "again and again; withdraws when it is told to end")
       .option("linger", "SECONDS", "ends so long after that")

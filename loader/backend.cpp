@@ -11,7 +11,7 @@ namespace {
 
 Command& with_backend_options(Command& command) {
   return command
-      .option("weight,w", "WEIGHT", "share relative to others, 1 to 65535; 0 drains: no new flows")
+      .option("weight,w", "WEIGHT", "share relative to others, 1 by default, up to 65535; 0 drains")
       .option("forward", choices<Forward>() + "|service",
               "another forwarding mode than the service's; 'service' goes back to that")
       .option("next-hop", "MAC%IFNAME|kernel",

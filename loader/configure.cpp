@@ -69,7 +69,7 @@ int run_plan(const Arguments& arguments) {
   Command command("plan", "Shows what applying a configuration file would change.", "FILE");
   command.flag("offline", "examine only the file; needs no privileges; not with --max-move")
       .option("max-move", "PERCENT", max_move)
-      .epilogue("Exit code 0: nothing to do; 5: changes are pending.");
+      .epilogue("Exit status 0: nothing to do; 5: changes are pending.");
   if (!command.parse(arguments)) return 0;
   read_share(command);
   if (command.has("offline") && command.get("max-move"))
@@ -93,7 +93,7 @@ int run_plan(const Arguments& arguments) {
 int run_apply(const Arguments& arguments) {
   Command command("apply", "Makes what runs what a configuration file says.", "FILE");
   command.option("max-move", "PERCENT", max_move)
-      .option("confirm", "SECONDS", "go back then, unless 'xdp-lb confirm' was said before")
+      .option("confirm", "SECONDS", "go back after that time unless 'xdp-lb confirm' is run")
       .option("object,o", "OBJECT", "the BPF object file, if not the installed one")
       .flag("single-ok", "attach alone where the kernel can't have a chain");
   if (!command.parse(arguments)) return 0;

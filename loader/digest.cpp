@@ -90,7 +90,7 @@ int run_digest(const Arguments& arguments) {
                   "");
   command.option("against", "FILE", "compare with what 'digest -j' printed on another node")
       .epilogue(
-          "Exit code 3: a table is not what the configuration means, or new flows go elsewhere.");
+          "Exit status 3: a table is not what the configuration means, or new flows go elsewhere.");
   if (!command.parse(arguments)) return 0;
   const auto against = command.get("against");
   const auto there = against ? read_services(*against) : Services{};

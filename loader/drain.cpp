@@ -78,10 +78,10 @@ void wait_for_flows(const Command& command, std::chrono::steady_clock::time_poin
 }  // namespace
 
 int run_backend_drain(const Arguments& arguments) {
-  Command command("backend drain", "Gives a backend no new flows; those that it has stay.",
+  Command command("backend drain", "Gives a backend no new connections; those that it has stay.",
                   "VIP:PORT/PROTO ADDRESS[:PORT] [SECONDS]");
   command.flag("wait", "wait until none is left, for SECONDS at the most if they are given")
-      .epilogue("Exit code 3: after SECONDS there were flows left.");
+      .epilogue("Exit status 3: after SECONDS there were flows left.");
   if (!command.parse(arguments)) return 0;
   auto end = forever;
   if (command.parameters().size() == 3) {

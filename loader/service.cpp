@@ -107,7 +107,7 @@ Command& with_service_options(Command& command) {
           "which flows are remembered: changed (default): those of slots that have changed, for "
           "an epoch; always: all; none: a change moves flows at once")
       .option("epoch", "SECONDS",
-              "how long flows have to be seen after a change, and one that isn't seen is "
+              "how long after a change old flows may show themselves, and a silent one is "
               "remembered; 900 by default, for UDP 120")
       .option(
           "second-chance", "on|off",
@@ -171,7 +171,7 @@ int run_service_set(const Arguments& arguments) {
 }
 
 int run_service_del(const Arguments& arguments) {
-  Command command("service del", "Deletes a service and its backends.", "VIP:PORT/PROTO");
+  Command command("service del", "Deletes a service and its backends at once.", "VIP:PORT/PROTO");
   if (!command.parse(arguments)) return 0;
   const auto id = ServiceId::parse(command.parameters()[0]);
   const ChangeLock lock(command.pin_path());

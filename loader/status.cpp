@@ -192,8 +192,8 @@ void print_chains_alone(const Command& command, const std::vector<Place>& all) {
 
 int run_status(const Arguments& arguments) {
   Command command("status", "Shows the chains, the services, and why packets left.", "[IFNAME...]");
-  command.flag("check", "print nothing unless something is wrong; the exit code tells: 0 if the "
-                        "component runs on all interfaces named, or on any if none is, else 3");
+  command.flag("check", "print nothing unless something is wrong; the exit status tells: 0 if the "
+                        "component runs on all interfaces named, or on any if none is");
   if (!command.parse(arguments)) return 0;
   const PinLock lock(command.pin_path(), Access::read);
   const auto all = places(command.parameters(), command.pin_path());

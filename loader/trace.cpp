@@ -135,7 +135,7 @@ int run_trace(const Arguments& arguments) {
       .option("pcap-out", "FILE", "write what leaves to a pcap file")
       .option("object,o", "OBJECT", "the BPF object file, if not the installed one")
       .list("FLAGS", items_of(tcp_flags))
-      .epilogue("Nothing is sent, and no map is changed. Exit code 3: a packet was dropped.");
+      .epilogue("Nothing is sent, and no map is changed. Exit status 3: a packet was dropped.");
   if (!command.parse(arguments)) return 0;
   auto input = read_input(command);
   Tracer tracer({command.pin_path(), command.get("object"), command.get("interface")});
