@@ -21,12 +21,6 @@ namespace xdplb::test {
 
 const std::string with_object = " --object " XDP_LB_OBJECT;
 
-namespace {
-
-constexpr int exit_unsupported = 4;
-constexpr int shown_failures = 5;
-
-// The same key in each run, so that a failure can be repeated.
 std::string key_file() {
   const std::string name = "/run/cluster-key";
   std::mt19937_64 random(test_seed());
@@ -34,6 +28,11 @@ std::string key_file() {
   for (int i = 0; i < 32; ++i) file << "0123456789abcdef"[random() % 16];
   return name;
 }
+
+namespace {
+
+constexpr int exit_unsupported = 4;
+constexpr int shown_failures = 5;
 
 void say_alone(const std::string& reason) {
   static bool said = false;

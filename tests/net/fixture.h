@@ -19,6 +19,9 @@ namespace xdplb::test {
 inline constexpr auto pin_path = "/sys/fs/bpf/xdp-lb";
 extern const std::string with_object;  // " --object FILE", FILE being what is tested
 
+// With a cluster key, the same in each run, so that a failure can be repeated.
+std::string key_file();
+
 // The real loader, on the balancer. Lines are what follows "xdp-lb" on a command line.
 class Loader {
  public:

@@ -25,7 +25,7 @@ ChainedSite::ChainedSite(const std::string& mode, const std::string& ifnames) {
   open_tunnels(site);
   site.serve_http();
   site.balancer.require(split("xdp-filter load -f tcp -m " + mode + " eth0"));
-  loader.require("load " + ifnames + " --mode " + mode);
+  loader.require("load " + ifnames + " --mode " + mode + " --key-file " + key_file());
   const auto chain = loader.json("status eth0").at("interfaces").at(0).at("components");
   BOOST_TEST(chain.size() == 2U);
   const std::string ours = chain.back().at("name");
