@@ -151,7 +151,7 @@ Arguments Command::all(const std::string& repeated) const {
 
 std::string Command::pin_path() const {
   namespace fs = std::filesystem;
-  const auto given = *get("pin-path");
+  auto given = *get("pin-path");
   if (given.empty()) return given;
   std::error_code error;
   auto path = fs::absolute(given, error).lexically_normal();

@@ -211,7 +211,7 @@ BOOST_DATA_TEST_CASE(what_says_that_nothing_runs_has_looked,
   machine.load();
   const int calls = count_calls(machine.host, "bpf", line);
   int failed = 0;
-  for (int nth = 1; nth <= calls; nth++) BOOST_TEST_CONTEXT("failed: call " << nth) {
+  for (int nth = 1; nth <= calls; nth += counts(7, 1)) BOOST_TEST_CONTEXT("failed: call " << nth) {
       if (machine.run("status --check").status != 0) machine.load();
       const auto hit = run_injected(machine.host, "bpf", "error=ENOMEM", nth, line);
       const bool runs = machine.run("status --check").status == 0;
