@@ -33,14 +33,8 @@ constexpr char gone_back = 'b';
 std::string file_of(const std::string& pin_path, const std::string& what,
                     const std::string& suffix) {
   std::string name;
-  for (const char c : pin_path) {
-    if (c == '/')
-      name += '_';
-    else if (c == '_' || c == '%')
-      name += c == '_' ? "%5f" : "%25";
-    else
-      name += c;
-  }
+  for (const char c : pin_path)
+    name += c == '/' ? "_" : c == '_' ? "%5f" : c == '%' ? "%25" : std::string(1, c);
   return std::string(folder) + "/" + what + name + suffix;
 }
 

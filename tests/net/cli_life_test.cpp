@@ -15,6 +15,13 @@
 namespace xdplb::test {
 namespace {
 
+// A line of the loader's as a shell takes it.
+std::string for_shell(const Machine& machine, const std::string& line) {
+  std::string command;
+  for (const auto& word : machine.loader.command(line)) command += word + " ";
+  return command;
+}
+
 BOOST_AUTO_TEST_SUITE(cli_life)
 
 std::string nth_service(int number) {
@@ -153,10 +160,8 @@ BOOST_AUTO_TEST_CASE(what_goes_on_ends_when_nobody_can_read_it) {
   Machine machine;
   machine.load();
   for (const char* line : {"stats -i 1", "stats -i 1 --json"}) {
-    std::string command;
-    for (const auto& word : machine.loader.command(line)) command += word + " ";
-    const auto outcome =
-        machine.host.run({"timeout", "10", "sh", "-c", "exec " + command + ">/dev/full"});
+    const auto command = "exec " + for_shell(machine, line) + ">/dev/full";
+    const auto outcome = machine.host.run({"timeout", "10", "sh", "-c", command});
     BOOST_TEST(outcome.status == 1);
     BOOST_TEST(outcome.err.find("xdp-lb: ") != std::string::npos, outcome.err);
   }
@@ -181,8 +186,7 @@ BOOST_AUTO_TEST_CASE(read_slowly) {
   for (const auto& line : Words{apply, "backend list", "save", "metrics", "plan /run/none.toml"}) {
     std::ofstream("/run/none.toml") << "interface = []\n";
     std::ofstream(read).flush();
-    std::string command;
-    for (const auto& word : machine.loader.command(line)) command += word + " ";
+    const auto command = for_shell(machine, line);
     const auto reader = machine.host.start(
         Words{"sh", "-c", command + "| { head -c 1 >" + read + "; exec sleep 3600; }"});
     BOOST_TEST(wait_until([&] { return std::filesystem::file_size(read) == 1; }, 60), line);
